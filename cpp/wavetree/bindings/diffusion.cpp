@@ -1,0 +1,55 @@
+#include "wavetree/solver/diffusion.hpp"
+
+#include "wavetree/bindings/module.hpp"
+#include "wavetree/core/errors.hpp"
+
+namespace wavetree::bindings {
+
+namespace {
+
+class BoundDiffusion {
+  public:
+    BoundDiffusion(Array<double> points, Array<Index> connectivity, int shape_order, int order,
+                   const Array<double>& tensor, const std::string& instruction_set, int threads)
+        : points_(std::move(points)), connectivity_(std::move(connectivity)) {
+        DiffusionSetup setup;
+        setup.mesh = mesh_view(points_, connectivity_, shape_order);
+        if (setup.mesh.dim != 2) throw InputError("points have 3 coordinates; smoothing is 2-D");
+        setup.order = order, setup.instruction_set = instruction_set, setup.threads = threads;
+        expect_shape(tensor, "tensor", {3, setup.mesh.n_elements, n_local_nodes(order, 2)});
+        setup.tensor = tensor.data();
+        const py::gil_scoped_release release;
+        operator_ = std::make_unique<DiffusionOperator>(setup);
+    }
+
+    py::array_t<double> apply(const Array<double>& values) const {
+        expect_shape(values, "values", {operator_->n_dofs()});
+        py::array_t<double> result(operator_->n_dofs());
+        std::copy_n(values.data(), operator_->n_dofs(), result.mutable_data());
+        double* out = result.mutable_data();
+        const py::gil_scoped_release release;
+        operator_->apply(out);
+        return result;
+    }
+
+    int degree() const { return operator_->degree(); }
+
+  private:
+    Array<double> points_;
+    Array<Index> connectivity_;
+    std::unique_ptr<DiffusionOperator> operator_;
+};
+
+}  // namespace
+
+void bind_diffusion(py::module_& m) {
+    using py::arg;
+    py::class_<BoundDiffusion>(m, "DiffusionOperator2D", "Smoothing by diffusion over unit pseudo-time.")
+        .def(py::init<Array<double>, Array<Index>, int, int, const Array<double>&, const std::string&, int>(),
+             arg("points").noconvert(), arg("connectivity").noconvert(), arg("shape_order"), arg("order"),
+             arg("tensor").noconvert(), arg("instruction_set"), arg("threads"))
+        .def("apply", &BoundDiffusion::apply, arg("values").noconvert(), "Smoothed nodal field (n_dofs,).")
+        .def_property_readonly("degree", &BoundDiffusion::degree, "Polynomial degree of the square root.");
+}
+
+}  // namespace wavetree::bindings

@@ -1,0 +1,19 @@
+// Numbering of the continuous GLL nodes of any order on any conforming mesh.
+#pragma once
+
+#include <vector>
+
+#include "wavetree/mesh/mesh.hpp"
+
+namespace wavetree {
+
+struct DofMap {
+    std::vector<Index> element_dofs;  // (n_elements, n_nodes)
+    Index n_dofs = 0;
+};
+
+// Nodes shared by elements are found by topology alone (corner numbers), whatever the elements'
+// orientation; dofs are numbered in the order in which elements first touch them.
+DofMap make_dof_map(const Mesh& mesh, int order);
+
+}  // namespace wavetree

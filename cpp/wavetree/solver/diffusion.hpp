@@ -1,0 +1,46 @@
+// Smoothing by diffusion over unit pseudo-time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "wavetree/operators/stiffness.hpp"
+
+namespace wavetree {
+
+struct DiffusionSetup {
+    Mesh mesh;
+    int order = 4;
+    // Upper triangle of the diffusion tensor R diag(σ²) Rᵀ / 2: (dim (dim + 1) / 2, n_elements, n_nodes) [m²]
+    const double* tensor = nullptr;
+    std::string instruction_set;
+    int threads = 1;
+};
+
+// S = R R with R = p(A), A = G⁻¹K, p the Chebyshev polynomial that is nearest to exp(−x/2) on the
+// spectrum, scaled to p(0) = 1. A polynomial in A is self-adjoint in G, keeps constants (A 1 = 0) and
+// integrals (1ᵀ G A = 0); being a square, S is positive semidefinite. The degree follows from the
+// spectrum alone, so the operator is the same on every run.
+class DiffusionOperator {
+  public:
+    explicit DiffusionOperator(const DiffusionSetup& setup);
+
+    Index n_dofs() const { return map_.n_dofs; }
+    int degree() const { return static_cast<int>(chebyshev_.size()) - 1; }  // of R
+
+    // values (n_dofs), overwritten by S values.
+    void apply(double* values) const;
+
+  private:
+    void apply_root(AlignedVector<double>& x) const;
+
+    Geometry geometry_;
+    Factors factors_;
+    DofMap map_;
+    std::vector<double> mass_;
+    Stiffness<double> stiffness_;
+    double largest_ = 0.0;  // upper end of the spectrum of A
+    std::vector<double> chebyshev_;
+};
+
+}  // namespace wavetree

@@ -1,0 +1,29 @@
+// Where a forward run leaves its field for the adjoint run.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "wavetree/core/types.hpp"
+
+namespace wavetree {
+
+// Snapshots u_k at chosen steps k, one row each, in memory that the caller owns (and may map to a
+// file). `weights` make the sum over the stored steps the sum over all of them.
+template <class Real>
+struct WavefieldStore {
+    std::vector<Index> steps;     // ascending, within 1 … n_steps
+    std::vector<double> weights;  // one per step; all 1 if every step is stored
+    Real* snapshots;              // (n_steps stored, n_dofs)
+    Index n_dofs;
+
+    Real* row(Index i) const { return snapshots + i * n_dofs; }
+
+    // Row of step k, or −1.
+    Index find(Index k) const {
+        const auto it = std::lower_bound(steps.begin(), steps.end(), k);
+        return it != steps.end() && *it == k ? it - steps.begin() : -1;
+    }
+};
+
+}  // namespace wavetree

@@ -1,0 +1,237 @@
+"""Arrays with JSON attributes in HDF5 files that appear complete or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from wavetree.errors import ProjectError
+
+__all__ = ["array_digest", "array_link", "read_arrays", "write_arrays", "write_text"]
+
+_FORMAT = "wavetree arrays 1"
+_ATTRIBUTES = "attributes"
+_BLOCK_BYTES = 4 * 2**20
+
+
+class _Sink:
+    """A file for HDF5 to write into that keeps the first error instead of reporting it.
+
+    HDF5 keeps trying to flush after a failed write and crashes the process when the file is
+    closed, so a full disk must not become visible to it; `error` is raised once HDF5 is done.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.position = 0
+        self.error: BaseException | None = None
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.position, os.SEEK_END: os.fstat(self.descriptor).st_size}
+        self.position = base[whence] + offset
+        return self.position
+
+    def tell(self) -> int:
+        return self.position
+
+    def read(self, size: int) -> bytes:
+        """Part of what h5py knows a file object by; it reads through `readinto`."""
+        data = os.pread(self.descriptor, size, self.position)
+        self.position += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        data = os.pread(self.descriptor, len(view), self.position)
+        view[: len(data)] = data
+        view[len(data) :] = bytes(len(view) - len(data))
+        self.position += len(view)
+        return len(view)
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        try:
+            while self.error is None and done < len(view):
+                done += os.pwrite(self.descriptor, view[done:], self.position + done)
+        except BaseException as error:
+            self.error = error
+        self.position += len(view)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        size = self.position if size is None else size
+        try:
+            os.ftruncate(self.descriptor, size)
+        except OSError as error:
+            self.error = self.error or error
+        return size
+
+    def flush(self) -> None:
+        """HDF5 asks for it; the one sync that counts follows after the file is closed."""
+
+
+def write_arrays(
+    path: Path | str, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any] | None = None
+) -> None:
+    """Write arrays and JSON attributes to an HDF5 file that appears complete or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write; an older one is replaced in one step. Its folder is made if missing.
+    arrays
+        Numerical arrays by name.
+    attributes
+        JSON-serialisable values by name.
+
+    Raises
+    ------
+    ProjectError
+        If the file cannot be written (full disk, read-only folder); nothing half-written stays.
+    """
+
+    def fill(descriptor: int) -> None:
+        sink = _Sink(descriptor)
+        try:
+            _write_hdf5(sink, arrays, attributes or {})
+        finally:
+            if sink.error is not None:
+                raise sink.error
+
+    _replace(Path(path), fill)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a UTF-8 text file that appears complete or not at all.
+
+    Raises
+    ------
+    ProjectError
+        If the file cannot be written; nothing half-written stays.
+    """
+
+    def fill(descriptor: int) -> None:
+        data = text.encode()
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+    _replace(Path(path), fill)
+
+
+def read_arrays(
+    path: Path | str, names: Iterable[str] | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `write_arrays` wrote.
+
+    Parameters
+    ----------
+    path
+        File to read.
+    names
+        The arrays to read; all when None.
+
+    Returns
+    -------
+    arrays, attributes
+        Arrays by name (the shapes and types they were written with) and the JSON attributes.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged or not one of ours, or lacks one of `names`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"path {str(path)!r} is not a file; expected an HDF5 file written by wavetree.")
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != _FORMAT:
+                raise ValueError("it was not written by wavetree")
+            attributes = json.loads(file[_ATTRIBUTES][()].tobytes().decode())
+            known = json.loads(file.attrs["names"])
+            wanted = known if names is None else list(names)
+            missing = [n for n in wanted if n not in known]
+            if missing:
+                raise ValueError(f"it has no array {missing[0]!r}, only {known}")
+            return {n: file[array_link(n)][()] for n in wanted}, attributes
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"cannot use file {str(path)!r}: it is truncated, damaged or was not written by wavetree ({error}); "
+            "restore it from a copy, or delete it to have it made anew."
+        ) from error
+
+
+def array_digest(array: np.ndarray) -> str:
+    """Return the SHA-256 hex digest of an array's type, shape and values."""
+    array = np.ascontiguousarray(array)
+    total = hashlib.sha256(f"{array.dtype.str}|{array.shape}|".encode())
+    total.update(array.data)
+    return total.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames inside a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_hdf5(sink: _Sink, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> None:
+    text = json.dumps(dict(attributes), allow_nan=False)
+    with h5py.File(sink, "w", libver=("v110", "v110")) as file:
+        file.attrs["format"] = _FORMAT
+        file.attrs["names"] = json.dumps(list(arrays))
+        # A dataset, because HDF5 attributes end at 64 kB.
+        file[_ATTRIBUTES] = np.frombuffer(text.encode(), dtype=np.uint8)
+        for name, array in arrays.items():
+            _write_array(file, array_link(name), np.asarray(array))
+
+
+def array_link(name: str) -> str:
+    """Return where in a file an array stands; ``"group/name"`` names make groups."""
+    # HDF5 gives "." a meaning of its own, and links cannot be empty.
+    return "arrays/" + "/".join(f"{part}." if part.strip(".") == "" else part for part in name.split("/"))
+
+
+def _write_array(group: h5py.File, name: str, array: np.ndarray) -> None:
+    """In blocks with checksums, so that a damaged block is noticed when it is read."""
+    if array.size == 0 or array.ndim == 0:
+        group.create_dataset(name, data=array)
+        return
+    rows = max(1, min(len(array), _BLOCK_BYTES * len(array) // array.nbytes))
+    group.create_dataset(name, data=array, chunks=(rows, *array.shape[1:]), fletcher32=True)
+
+
+def _replace(path: Path, fill: Callable[[int], None]) -> None:
+    """Let `fill(descriptor)` write a temporary file and give it the name `path` in one step."""
+    temporary = path.parent / f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            fill(descriptor)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise ProjectError(
+            f"cannot write {str(path)!r}: {error.strerror or error}; nothing was lost, "
+            "make room or permit writing there and start again."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Waveforms: records of an event, their time axes and band-limited interpolation."""

@@ -1,0 +1,403 @@
+"""The records of one event."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from wavetree.config import load
+from wavetree.data.resample import SampleAxis, resample
+from wavetree.errors import unknown_name
+from wavetree.survey.event import Event
+from wavetree.survey.receiver.cartesian import Point2D
+from wavetree.survey.source.cartesian import ScalarPoint2D
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["EventData"]
+
+_COMPONENTS = {1: ("A",), 2: ("X", "Y"), 3: ("X", "Y", "Z")}
+
+
+class EventData:
+    """Records of all receivers of one event.
+
+    Parameters
+    ----------
+    event_name
+        Name of the event.
+    receivers
+        The receivers, in the order of the records.
+    data
+        Records by field, each of shape (n_receivers, n_components, n_samples), float32 or float64.
+    start_time_in_seconds
+        Time of the first sample.
+    sampling_rate_in_hertz
+        Samples per second.
+    sources
+        The sources, if known.
+
+    Raises
+    ------
+    ValueError
+        If a field's shape does not fit to the receivers and to the other fields' samples.
+
+    Notes
+    -----
+    `data`, `axis`, `to_xarray` and `to_arrays` hold the records as they were made. The methods that show them
+    (`get_data_cube`, `get_receiver_data`, `get_waveform_data_xarray`, `plot`) follow
+    `set_temporal_interpolation`.
+    """
+
+    def __init__(
+        self,
+        event_name: str,
+        receivers: Sequence[Point2D],
+        data: Mapping[str, np.ndarray],
+        start_time_in_seconds: float,
+        sampling_rate_in_hertz: float,
+        sources: Sequence[ScalarPoint2D] | None = None,
+    ) -> None:
+        self.event_name = event_name
+        self.receivers = list(receivers)
+        self.receiver_names = [receiver.name for receiver in self.receivers]
+        self.sources = None if sources is None else list(sources)
+        self.data = {field: _checked(field, values, len(self.receivers)) for field, values in data.items()}
+        lengths = {field: values.shape[2] for field, values in self.data.items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(
+                f"data: fields have {lengths or 'no'} samples; give at least one field, all with the same "
+                "number"
+            )
+        self.axis = SampleAxis(
+            float(start_time_in_seconds), float(sampling_rate_in_hertz), next(iter(lengths.values()))
+        )
+        self._shown = self.axis
+
+    @property
+    def start_time_in_seconds(self) -> float:
+        """Time of the first sample [s]."""
+        return self.axis.start_time_in_seconds
+
+    @property
+    def sampling_rate_in_hertz(self) -> float:
+        """Samples per second."""
+        return self.axis.sampling_rate_in_hertz
+
+    @property
+    def receiver_fields(self) -> list[str]:
+        """Names of the recorded fields."""
+        return list(self.data)
+
+    def components(self, receiver_field: str) -> tuple[str, ...]:
+        """Return the names of a field's components: "A" of scalars, "X", "Y", "Z" of vectors."""
+        return _COMPONENTS[self._field(receiver_field).shape[1]]
+
+    def set_temporal_interpolation(
+        self, start_time_in_seconds: float, sampling_rate_in_hertz: float, npts: int
+    ) -> None:
+        """Let the records be shown on another time axis, by band-limited interpolation.
+
+        Parameters
+        ----------
+        start_time_in_seconds, sampling_rate_in_hertz, npts
+            The time axis; see `SampleAxis`.
+
+        Raises
+        ------
+        ValueError
+            If the records do not cover it.
+        """
+        axis = SampleAxis(start_time_in_seconds, sampling_rate_in_hertz, npts)
+        resample(np.zeros(self.axis.npts), self.axis, axis)  # says now, not later, what does not fit
+        self._shown = axis
+
+    def interpolated(self, receiver_field: str, axis: SampleAxis) -> np.ndarray:
+        """Return the records of a field on another time axis.
+
+        Parameters
+        ----------
+        receiver_field
+            Name of the field.
+        axis
+            The time axis.
+
+        Returns
+        -------
+        np.ndarray
+            Shape (n_receivers, n_components, axis.npts), float64.
+
+        Raises
+        ------
+        ValueError
+            If the field is unknown or the records do not cover the axis.
+        """
+        return resample(self._field(receiver_field), self.axis, axis)
+
+    def get_data_cube(
+        self, receiver_field: str, component: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return times and records of all receivers.
+
+        Parameters
+        ----------
+        receiver_field
+            Name of the field.
+        component
+            Name of the component; None for all.
+
+        Returns
+        -------
+        times, values
+            Shapes (n_samples,) [s] and (n_receivers, n_samples), or (n_receivers, n_components, n_samples) if
+            `component` is None.
+
+        Raises
+        ------
+        ValueError
+            If the field or component is unknown.
+        """
+        index: int | slice = slice(None)
+        if component is not None:
+            known = self.components(receiver_field)
+            if component not in known:
+                raise unknown_name(f"component of {receiver_field}", component, known)
+            index = known.index(component)
+        values = self._field(receiver_field)[:, index]
+        shown = values if self._shown == self.axis else resample(values, self.axis, self._shown)
+        return self._shown.times, shown
+
+    def get_receiver_data(self, receiver_name: str, receiver_field: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return times and record of one receiver.
+
+        Parameters
+        ----------
+        receiver_name
+            Its name, "network.station.location".
+        receiver_field
+            Name of the field.
+
+        Returns
+        -------
+        times, values
+            Shapes (n_samples,) [s] and (n_components, n_samples).
+
+        Raises
+        ------
+        ValueError
+            If the receiver or field is unknown.
+        """
+        if receiver_name not in self.receiver_names:
+            raise unknown_name(f"receiver of {self.event_name}", receiver_name, self.receiver_names)
+        values = self._field(receiver_field)[self.receiver_names.index(receiver_name)]
+        return self._shown.times, values if self._shown == self.axis else resample(
+            values, self.axis, self._shown
+        )
+
+    def get_waveform_data_xarray(self, receiver_field: str) -> xr.DataArray:
+        """Return the records of a field with dimensions (receiver, component, time).
+
+        Raises
+        ------
+        ValueError
+            If the field is unknown.
+        """
+        times, values = self.get_data_cube(receiver_field)
+        return self._array(receiver_field, times, values, "component")
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return all fields, with dimensions (receiver, component_<field>, time), as they were recorded."""
+        fields = {
+            name: self._array(name, self.axis.times, values, f"component_{name}")
+            for name, values in self.data.items()
+        }
+        return xr.Dataset(fields, attrs={"event_name": self.event_name})
+
+    @classmethod
+    def from_xarray(cls, data: xr.Dataset | xr.DataArray, event: Event) -> EventData:
+        """Take records of an event's receivers from an xarray.
+
+        Parameters
+        ----------
+        data
+            A dataset with one variable per field, or a data array whose name is the field. Dimensions
+            ``time``, with evenly spaced coordinates [s], ``receiver`` and, but for scalars, one more for
+            components. The coordinates of ``receiver`` are names of receivers of the event, in any order and
+            not necessarily all of them; without them all receivers in the event's order are meant.
+        event
+            The event.
+
+        Raises
+        ------
+        ValueError
+            If dimensions, names of receivers, times or shapes do not fit.
+        """
+        if isinstance(data, xr.DataArray):
+            if data.name is None:
+                raise ValueError(
+                    "data: the array has no name; name it by its field, for example data.rename('phi')"
+                )
+            data = data.to_dataset()
+        for dimension in ("receiver", "time"):
+            if dimension not in data.dims:
+                raise ValueError(
+                    f"data has dimensions {tuple(data.dims)}; expected 'receiver' and 'time' among them"
+                )
+        axis = _even_axis(data)
+        names = event.receiver_names
+        if "receiver" in data.coords:
+            names = [str(name) for name in data.coords["receiver"].values]
+        known = {receiver.name: receiver for receiver in event.receivers}
+        for name in names:
+            if name not in known:
+                raise unknown_name(f"receiver of {event.event_name}", name, known)
+        fields = {}
+        for field, values in data.data_vars.items():
+            ordered = values.transpose("receiver", ..., "time").values
+            fields[str(field)] = ordered[:, None] if ordered.ndim == 2 else ordered
+        start, rate = axis.start_time_in_seconds, axis.sampling_rate_in_hertz
+        return cls(str(event.event_name), [known[n] for n in names], fields, start, rate, event.sources)
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return the records by field and JSON-serialisable attributes, as `from_arrays` takes them."""
+        return dict(self.data), {
+            "event_name": self.event_name,
+            "receivers": [receiver.to_dict() for receiver in self.receivers],
+            "sources": None if self.sources is None else [source.to_dict() for source in self.sources],
+            "start_time_in_seconds": self.start_time_in_seconds,
+            "sampling_rate_in_hertz": self.sampling_rate_in_hertz,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> EventData:
+        """Rebuild what `to_arrays` wrote.
+
+        Raises
+        ------
+        ValueError
+            If an attribute is missing or does not fit.
+        """
+        names = ("event_name", "receivers", "start_time_in_seconds", "sampling_rate_in_hertz", "sources")
+        missing = [name for name in names if name not in attributes]
+        if missing:
+            raise ValueError(f"attributes: {missing[0]!r} is missing; these are not the records of an event")
+        event_name, receivers, start, rate, sources = (load(attributes[name]) for name in names)
+        return cls(event_name, receivers, arrays, start, rate, sources)
+
+    def plot(
+        self, component: str = "A", receiver_field: str = "phi", plot_types: Sequence[str] = ("shotgather",)
+    ) -> Figure:
+        """Draw the records of all receivers.
+
+        Parameters
+        ----------
+        component
+            Name of the component.
+        receiver_field
+            Name of the field.
+        plot_types
+            "shotgather" (an image), "wiggles" (a line per receiver), or both, side by side.
+
+        Raises
+        ------
+        ValueError
+            If the field, component or a type is unknown.
+        """
+        from matplotlib import pyplot
+
+        drawn = [plot_types] if isinstance(plot_types, str) else list(plot_types)
+        for name in drawn:
+            if name not in _DRAW:
+                raise unknown_name("plot type", name, _DRAW)
+        times, values = self.get_data_cube(receiver_field, component)
+        figure, axes = pyplot.subplots(
+            1, len(drawn), figsize=(6 * len(drawn), 5), squeeze=False, layout="constrained"
+        )
+        for one, name in zip(axes[0], drawn, strict=True):
+            _DRAW[name](one, times, values)
+            one.set(
+                xlabel="receiver",
+                ylabel="time [s]",
+                title=f"{self.event_name}: {receiver_field}, {component}",
+            )
+        return figure
+
+    def __repr__(self) -> str:
+        axis = self.axis
+        fields = ", ".join(f"{name} ({', '.join(self.components(name))})" for name in self.data)
+        return (
+            f"EventData of {self.event_name!r}\n"
+            f"    receivers: {len(self.receivers)}\n"
+            f"    fields: {fields}\n"
+            f"    time: {axis.npts} samples from {axis.start_time_in_seconds:.6g} s to "
+            f"{axis.end_time_in_seconds:.6g} s at {axis.sampling_rate_in_hertz:.6g} Hz"
+        )
+
+    def _repr_html_(self) -> str:
+        first, *lines = repr(self).splitlines()
+        pairs = (line.strip().split(": ", 1) for line in lines)
+        rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in pairs)
+        return f"<b>{html.escape(first)}</b><table>{rows}</table>"
+
+    def _field(self, name: str) -> np.ndarray:
+        if name not in self.data:
+            raise unknown_name(f"field of {self.event_name}", name, self.data)
+        return self.data[name]
+
+    def _array(self, field: str, times: np.ndarray, values: np.ndarray, component: str) -> xr.DataArray:
+        coordinates = {
+            "receiver": self.receiver_names,
+            component: list(self.components(field)),
+            "time": times,
+        }
+        array = xr.DataArray(values, coordinates, ("receiver", component, "time"), name=field)
+        array.coords["time"].attrs["units"] = "s"
+        return array.assign_attrs(event_name=self.event_name)
+
+
+def _checked(field: str, values: np.ndarray, n_receivers: int) -> np.ndarray:
+    values = np.asarray(values)
+    if values.ndim != 3 or values.shape[0] != n_receivers or values.shape[1] not in _COMPONENTS:
+        raise ValueError(
+            f"data[{field!r}] has shape {values.shape}; expected (n_receivers, n_components, n_samples) with "
+            f"{n_receivers} receivers and 1 to 3 components"
+        )
+    return values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
+
+
+def _even_axis(data: xr.Dataset) -> SampleAxis:
+    times = np.asarray(data.coords["time"].values, np.float64) if "time" in data.coords else np.zeros(0)
+    steps = np.diff(times)
+    step = steps.mean() if steps.size else 0.0
+    # Not a test against rounding alone: files often keep times in single precision.
+    if step <= 0.0 or np.abs(times - np.linspace(times[0], times[-1], times.size)).max() > 1e-3 * step:
+        raise ValueError(
+            f"data: {times.size} times are given that are not evenly spaced and increasing; give at least "
+            "two "
+            "coordinates of 'time' [s], or interpolate the records first"
+        )
+    return SampleAxis(float(times[0]), float((times.size - 1) / (times[-1] - times[0])), times.size)
+
+
+def _draw_shotgather(axes: Axes, times: np.ndarray, values: np.ndarray) -> None:
+    peak = np.abs(values).max(initial=0.0) or 1.0
+    extent = (-0.5, values.shape[0] - 0.5, times[-1], times[0])
+    image = axes.imshow(values.T, extent=extent, aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
+    axes.figure.colorbar(image, ax=axes, shrink=0.8)
+
+
+def _draw_wiggles(axes: Axes, times: np.ndarray, values: np.ndarray) -> None:
+    scale = 1.5 / (np.abs(values).max(initial=0.0) or 1.0)
+    for number, record in enumerate(values):
+        axes.plot(number + scale * record, times, color="black", linewidth=0.6)
+    axes.invert_yaxis()
+    axes.margins(x=0.02, y=0.0)
+
+
+_DRAW = {"shotgather": _draw_shotgather, "wiggles": _draw_wiggles}

@@ -1,0 +1,192 @@
+"""A node of the iteration tree as it is stored: a JSON document that names the files with its arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wavetree.errors import ProjectError
+from wavetree.optimize import Verdict
+
+__all__ = ["STAGES", "Node", "Origin", "StateRecord", "Trial"]
+
+STAGES = (
+    "initialize",
+    "misfit_and_gradient",
+    "gradient",
+    "check_convergence",
+    "preconditioner",
+    "propose",
+    "misfit",
+    "accept_or_reject",
+    "finalize_iteration",
+    "finished",
+)
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StateRecord:
+    """Where a state of the optimiser is stored.
+
+    Attributes
+    ----------
+    point_file
+        Gradient and preconditioned gradient.
+    pair_files
+        The curvature pairs, oldest first; a pair lies in the folder of the node that found it.
+    scalars
+        Everything else.
+    """
+
+    point_file: str
+    pair_files: tuple[str, ...]
+    scalars: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A proposed step and what became of it.
+
+    Attributes
+    ----------
+    file
+        The step and the inversion parameters of the trial model.
+    step
+        Scalars of the step.
+    mesh
+        Digest of the mesh with the trial model; None if the model was refused.
+    refusal
+        Why the model was refused without a simulation, None if it was not.
+    misfits
+        Misfit by event name; None as long as it is not known.
+    verdict
+        The optimiser's verdict; None as long as there is none.
+    """
+
+    file: str
+    step: dict[str, Any]
+    mesh: str | None = None
+    refusal: str | None = None
+    misfits: dict[str, float] | None = None
+    verdict: dict[str, Any] | None = None
+
+    @property
+    def misfit(self) -> float:
+        """Sum of the misfits; NaN if the model was refused or they are not known."""
+        return math.nan if self.misfits is None else math.fsum(self.misfits.values())
+
+    @property
+    def judged(self) -> Verdict | None:
+        """The verdict, None as long as there is none."""
+        return None if self.verdict is None else Verdict.from_attributes(self.verdict)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The accepted trial that led to a node, and the state of the optimiser that proposed it."""
+
+    state: StateRecord
+    trial: Trial
+
+
+@dataclass(frozen=True)
+class Node:
+    """One iteration.
+
+    Attributes
+    ----------
+    created
+        When it was added [s since 1970].
+    stage
+        What is to be done next, one of `STAGES`.
+    origin
+        The accepted trial that led here; None at the prior and where the history was dropped.
+    model_file
+        The inversion parameters; None before the first stage of a node at the prior.
+    mesh
+        Digest of the mesh with the model.
+    misfits
+        Misfit by event name, None as long as it is not known.
+    derivative_file
+        Derivative of the misfit by the inversion parameters.
+    silent
+        Whether no event has an adjoint source.
+    state
+        State of the optimiser.
+    trials
+        Steps that were tried.
+    outcome
+        "accepted", "converged" or "stopped"; None while the iteration is open.
+    reason
+        The outcome in words.
+    recomputed
+        Events whose stored wavefields were lost and computed again.
+    seconds
+        Time that calls have spent advancing the iteration [s].
+    """
+
+    created: float
+    stage: str = "initialize"
+    origin: Origin | None = None
+    model_file: str | None = None
+    mesh: str | None = None
+    misfits: dict[str, float] | None = None
+    derivative_file: str | None = None
+    silent: bool = False
+    state: StateRecord | None = None
+    trials: tuple[Trial, ...] = ()
+    outcome: str | None = None
+    reason: str = ""
+    recomputed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something left to do."""
+        return self.outcome is None
+
+    @property
+    def misfit(self) -> float | None:
+        """Sum of the misfits of all events, None as long as they are not known."""
+        return None if self.misfits is None else math.fsum(self.misfits.values())
+
+    def with_trial(self, **changes: Any) -> Node:
+        """Return the node with changes to its newest trial."""
+        return replace(self, trials=(*self.trials[:-1], replace(self.trials[-1], **changes)))
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the JSON-serialisable content."""
+        return {"format": _FORMAT, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Node:
+        """Rebuild the node that `to_document` wrote.
+
+        Raises
+        ------
+        ProjectError
+            If the document is of another format.
+        """
+        content = dict(document)
+        if content.pop("format", None) != _FORMAT:
+            raise ProjectError(
+                f"an iteration is stored in format {document.get('format')!r}, this version of wavetree reads "
+                f"{_FORMAT}; use the version that wrote it."
+            )
+        content["trials"] = tuple(Trial(**trial) for trial in content["trials"])
+        content["state"] = _state(content["state"])
+        if content["origin"] is not None:
+            origin = content["origin"]
+            state = _state(origin["state"])
+            assert state is not None
+            content["origin"] = Origin(state, Trial(**origin["trial"]))
+        return cls(**content)
+
+
+def _state(document: dict[str, Any] | None) -> StateRecord | None:
+    if document is None:
+        return None
+    return StateRecord(document["point_file"], tuple(document["pair_files"]), document["scalars"])

@@ -1,0 +1,19 @@
+"""Meshes: elements, fields, side sets, generators and files."""
+
+from wavetree.mesh.box import box_mesh
+from wavetree.mesh.dof_map import DofMap
+from wavetree.mesh.from_domain import MeshResolution, mesh_from_domain, resolved_frequency
+from wavetree.mesh.gradient import gradient_mesh
+from wavetree.mesh.medium import acoustic_medium
+from wavetree.mesh.mesh import Mesh
+
+__all__ = [
+    "DofMap",
+    "Mesh",
+    "MeshResolution",
+    "acoustic_medium",
+    "box_mesh",
+    "gradient_mesh",
+    "mesh_from_domain",
+    "resolved_frequency",
+]

@@ -1,0 +1,129 @@
+"""Meshes that resolve the waves of a model inside a domain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
+from typing import Annotated, Protocol
+
+import numpy as np
+from pydantic import Field, PositiveFloat
+
+from wavetree.config import Configuration, configuration
+from wavetree.mesh.box import box_mesh
+from wavetree.mesh.checks import MAX_SHAPE_ORDER
+from wavetree.mesh.interpolation import MAX_ORDER
+from wavetree.mesh.mesh import Mesh
+from wavetree.mesh.side_sets import corner_indices
+
+__all__ = ["Medium", "MeshResolution", "mesh_from_domain", "resolved_frequency"]
+
+_POINTS_PER_WAVELENGTH = 5.0
+_MAX_NODES = 2**31 - 1
+
+Bounds = tuple[tuple[float, float], ...]
+
+
+class Box(Protocol):
+    """What a domain has to offer to be meshed."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """Smallest and largest coordinate per axis [m]."""
+
+
+class Medium(Protocol):
+    """What a model has to offer to be sampled on a mesh."""
+
+    def evaluate(self, coordinates: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Return VP [m/s] and RHO [kg/m^3], shape (...,), at coordinates (..., dim) [m]."""
+
+    def slowest_velocity(self, bounds: Bounds) -> float:
+        """Return the smallest wave velocity [m/s] inside a box."""
+
+
+@configuration
+class MeshResolution(Configuration):
+    """How fine a mesh is.
+
+    Parameters
+    ----------
+    reference_frequency
+        Frequency of the shortest wave [Hz].
+    elements_per_wavelength
+        Elements along the shortest wave.
+    model_order
+        Order of the nodes on which the model is sampled, 1 to 8; the geometric order is
+        min(model_order, 4).
+    """
+
+    reference_frequency: PositiveFloat
+    _: KW_ONLY
+    elements_per_wavelength: PositiveFloat = 2.0
+    model_order: Annotated[int, Field(ge=1, le=MAX_ORDER)] = 1
+
+
+def mesh_from_domain(domain: Box, model: Medium, mesh_resolution: MeshResolution) -> Mesh:
+    """Mesh a box so that the slowest wave of a model is resolved, and sample the model on it.
+
+    Parameters
+    ----------
+    domain
+        A box.
+    model
+        A background or volume model.
+    mesh_resolution
+        How fine the mesh has to be.
+
+    Returns
+    -------
+    Mesh
+        With the element-nodal fields VP [m/s] and RHO [kg/m^3] and the side sets of the box.
+
+    Raises
+    ------
+    ValueError
+        If the mesh would have more nodes than can be numbered.
+
+    Notes
+    -----
+    Element size h = v_min / (f elements_per_wavelength), v_min the slowest wave of the model inside
+    the domain; counts are rounded up, so elements are at most that large.
+    """
+    bounds = domain.bounds
+    v_min = model.slowest_velocity(bounds)
+    frequency, per_wavelength = mesh_resolution.reference_frequency, mesh_resolution.elements_per_wavelength
+    size = v_min / (frequency * per_wavelength)
+    order = mesh_resolution.model_order
+    # The slack keeps a count that is whole but for rounding from growing by one.
+    wanted = [(hi - lo) / size for lo, hi in bounds]
+    if math.prod(n * order + 1 for n in wanted) > _MAX_NODES:
+        raise ValueError(
+            f"reference_frequency {frequency:g} Hz, {per_wavelength:g} elements per wavelength and the "
+            "slowest "
+            f"wave of {v_min:g} m/s ask for elements of {size:g} m in a domain of "
+            f"{' x '.join(f'{hi - lo:g}' for lo, hi in bounds)} m: more than {_MAX_NODES} nodes; "
+            "look for wrong units, or lower the frequency."
+        )
+    counts = [max(1, math.ceil(n * (1.0 - 1e-9))) for n in wanted]
+    mesh = box_mesh(bounds, counts, shape_order=min(order, MAX_SHAPE_ORDER))
+    for name, values in model.evaluate(mesh.node_coordinates(order)).items():
+        mesh.element_nodal_fields[name] = values
+    return mesh
+
+
+def resolved_frequency(mesh: Mesh) -> float:
+    """Return the highest frequency [Hz] that a mesh with the field VP resolves.
+
+    Notes
+    -----
+    min over elements of v k / (5 h): k element orders, h the longest edge and v the slowest VP of the
+    element, that is at least five nodes along the shortest wave (Komatitsch & Vilotte 1998, BSSA 88).
+    """
+    corners = mesh.points[mesh.connectivity[:, corner_indices(mesh.dim, mesh.shape_order)]]
+    grid = corners.reshape((mesh.nelem,) + (2,) * mesh.dim + (mesh.dim,))
+    edges = [np.diff(grid, axis=axis).reshape(mesh.nelem, -1, mesh.dim) for axis in range(1, mesh.dim + 1)]
+    longest = np.max([np.linalg.norm(edge, axis=2).max(axis=1) for edge in edges], axis=0)
+    slowest = mesh.element_nodal_fields["VP"].min(axis=1)
+    return float((slowest * mesh.tensor_order / (_POINTS_PER_WAVELENGTH * longest)).min())

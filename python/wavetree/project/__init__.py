@@ -1,0 +1,1 @@
+"""The project: what a user holds, what is stored and what has been computed."""

@@ -1,0 +1,36 @@
+"""What terminal users see of the logger "wavetree"."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from tqdm.auto import tqdm
+
+__all__ = ["show_log"]
+
+
+class _Terminal(logging.Handler):
+    """Prints to standard error, unless the program has set up logging of its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Asked at every record: a program may set up its logging after it has opened a project.
+        if logging.getLogger().handlers:
+            return
+        try:
+            # Not a plain print, which would tear a progress bar.
+            tqdm.write(self.format(record), file=sys.stderr)
+        except Exception:
+            self.handleError(record)
+
+
+def show_log() -> None:
+    """Show INFO lines of wavetree on the terminal where logging is not set up."""
+    log = logging.getLogger("wavetree")
+    if logging.getLogger().handlers or any(isinstance(h, _Terminal) for h in log.handlers):
+        return
+    handler = _Terminal()
+    handler.setFormatter(logging.Formatter("[%(asctime)s] %(levelname)s: %(message)s", "%H:%M:%S"))
+    log.addHandler(handler)
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.INFO)

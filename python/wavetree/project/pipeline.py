@@ -1,0 +1,348 @@
+"""Misfits and gradients of events for one model: what is missing is found in files and computed.
+
+The steps of an event are: forward run, misfit and adjoint source, adjoint run. All are named by what
+they depend on, so a pipeline has no state of its own that could be lost: made again after a kill, it
+goes on where the files end. The forward and adjoint runs are tasks; misfits, which may be functions
+of the user, run in the process that advances the pipeline.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from wavetree.config import content_digest
+from wavetree.data.event_data import EventData
+from wavetree.misfit.configuration import MisfitConfiguration
+from wavetree.arrays import read_arrays, write_arrays
+from wavetree.project.runner import Runner, Task
+from wavetree.project.setup import SimulationSetup
+from wavetree.project.store import GradientRecord
+from wavetree.simulation.task import AdjointTask, ForwardTask
+from wavetree.survey.event import Event
+
+__all__ = [
+    "EventMisfit",
+    "MisfitProblem",
+    "ObservedData",
+    "Pipeline",
+    "Resources",
+    "read_event_data",
+    "warn_of_misfits",
+]
+
+# Raised by hand when misfits or adjoint sources of the same input change.
+_MISFIT_VERSION = 1
+_log = logging.getLogger("wavetree")
+
+
+@dataclass(frozen=True)
+class ObservedData:
+    """Where an event's observed data are.
+
+    Attributes
+    ----------
+    digest
+        Names the content.
+    file
+        Event data as HDF5 file.
+    task
+        The task that makes the file; None for data from elsewhere.
+    """
+
+    digest: str
+    file: Path
+    task: ForwardTask | None = None
+
+
+@dataclass(frozen=True)
+class MisfitProblem:
+    """What misfits and gradients are to be had of.
+
+    Attributes
+    ----------
+    setup
+        The simulation: mesh and model, wavelet, boundaries and time axis.
+    misfit_configuration
+        How synthetic and observed data are compared.
+    events
+        The events, in the order in which results are given and summed.
+    observed
+        Observed data by event name.
+    wavefield_sampling_interval
+        Forward runs store the wavefield at every n-th time step, ready for the gradient; None for
+        misfits alone.
+    """
+
+    setup: SimulationSetup
+    misfit_configuration: MisfitConfiguration
+    events: tuple[Event, ...]
+    observed: Mapping[str, ObservedData]
+    wavefield_sampling_interval: int | None = None
+
+    def digest(self) -> str:
+        """Hash of the forward runs, observed data, misfit and sampling interval."""
+        return content_digest([self.wavefield_sampling_interval, self.misfit_digests])
+
+    @cached_property
+    def forward_tasks(self) -> dict[str, ForwardTask]:
+        """The forward runs by event name."""
+        interval = self.wavefield_sampling_interval
+        return {str(e.event_name): self.setup.forward_task(e, interval) for e in self.events}
+
+    @cached_property
+    def misfit_digests(self) -> dict[str, str]:
+        """What the events' misfits and adjoint sources are named by, by event name."""
+        how = [_MISFIT_VERSION, self.misfit_configuration.digest()]
+        return {
+            name: content_digest([*how, task.digest(), self.observed[name].digest])
+            for name, task in self.forward_tasks.items()
+        }
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What tasks may use.
+
+    Attributes
+    ----------
+    threads
+        Threads of each.
+    wall_time_in_seconds
+        Longest time of each [s]; None for no limit.
+    """
+
+    threads: int = 1
+    wall_time_in_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class EventMisfit:
+    """Misfit of one event.
+
+    Attributes
+    ----------
+    misfit
+        The misfit.
+    identical
+        Whether the observed data are the synthetic ones.
+    silent
+        Whether the adjoint source is zero throughout.
+    """
+
+    misfit: float
+    identical: bool
+    silent: bool
+
+
+def read_event_data(path: Path) -> EventData:
+    """Read the data of an event that a forward task wrote or that were added to a project."""
+    return EventData.from_arrays(*read_arrays(path))
+
+
+class Pipeline:
+    """Computes misfits and gradients of events as far as they do not exist.
+
+    Parameters
+    ----------
+    runner
+        Runs the tasks.
+    folder
+        Where misfits and adjoint sources are kept, shared by all pipelines of a project.
+    problem
+        What to compute.
+    resources
+        What each task may use.
+    """
+
+    def __init__(
+        self, runner: Runner, folder: Path, problem: MisfitProblem, resources: Resources | None = None
+    ) -> None:
+        self.problem = problem
+        self._runner = runner
+        self._folder = folder
+        self._resources = resources or Resources()
+        self._misfits: dict[str, EventMisfit] = {}
+        # Issued by this pipeline, with the outputs that were asked for: failures are not issued again.
+        self._issued: dict[tuple[str, tuple[str, ...]], Task] = {}
+
+    def advance_misfits(self) -> bool:
+        """Do what can be done now and return whether all misfits are known.
+
+        Raises
+        ------
+        SimulationFailed
+            When nothing runs any more and events have failed; the others are done.
+        """
+        return self._advance(self._advance_misfit)
+
+    def advance_gradients(self) -> bool:
+        """Do what can be done now and return whether all gradients exist.
+
+        Raises
+        ------
+        SimulationFailed
+            When nothing runs any more and events have failed; the others are done.
+        """
+        if self.problem.wavefield_sampling_interval is None:
+            raise ValueError("wavefield_sampling_interval is None; expected a number for gradients.")
+        return self._advance(self._advance_gradient)
+
+    def wait(self, gradients: bool, timeout: float | None = None, ping: float = 2.0) -> bool:
+        """Advance until misfits or gradients are there; False at the timeout or when cancelled."""
+        advance = self.advance_gradients if gradients else self.advance_misfits
+        what = "gradients" if gradients else "misfits"
+        return self._runner.block(
+            advance, lambda: self._progress(gradients), len(self.problem.events) * (2 if gradients else 1),
+            timeout=timeout, ping=ping, description=f"{what} of {self.problem.setup.name}",
+        )  # fmt: skip
+
+    def misfits(self) -> dict[str, EventMisfit]:
+        """Return the misfits that are known by event name, in the problem's order."""
+        found = {name: self._read_misfit(name) for name in self.problem.forward_tasks}
+        return {name: misfit for name, misfit in found.items() if misfit is not None}
+
+    def gradients(self) -> dict[str, dict[str, np.ndarray]]:
+        """Return the raw derivatives of all events.
+
+        Returns
+        -------
+        dict
+            By event name, in the problem's order, and parameter: shape (nelem, n_nodes), misfit per unit
+            of the parameter.
+
+        Raises
+        ------
+        ValueError
+            If one does not exist; advance first.
+        """
+        files = {name: self._runner.folder(task) / "gradient.h5" for name, task in self.adjoint_tasks.items()}
+        return {name: read_arrays(file)[0] for name, file in files.items()}
+
+    @cached_property
+    def adjoint_tasks(self) -> dict[str, AdjointTask]:
+        """The adjoint runs by event name."""
+        return {
+            name: AdjointTask(
+                forward=forward,
+                adjoint_source_file=str(self._misfit_file(self.problem.misfit_digests[name])),
+                adjoint_source_digest=self.problem.misfit_digests[name],
+                forward_folder=str(self._runner.folder(forward)),
+            )
+            for name, forward in self.problem.forward_tasks.items()
+        }
+
+    def cancel(self) -> int:
+        """Stop what this pipeline has issued and return how many tasks that were."""
+        return self._runner.cancel(list(self._issued.values()))
+
+    def delete_wavefields(self) -> int:
+        """Delete the stored wavefields of this problem's events and return the bytes freed."""
+        freed = 0
+        for task in self.problem.forward_tasks.values():
+            for file in self._runner.folder(task).glob("wavefield_*.h5"):
+                freed += file.stat().st_size
+                file.unlink()
+        return freed
+
+    def _advance(self, step: Callable[[str], list[Task] | None]) -> bool:
+        """Take a step for every event; it returns the tasks that it lacks, None when it is done."""
+        self._runner.poll()
+        lacking = [step(name) for name in self.problem.forward_tasks]
+        if all(tasks is None for tasks in lacking):
+            return True
+        wanted = {(t.digest(), t.outputs): t for tasks in lacking for t in tasks or ()}
+        fresh = {key: task for key, task in wanted.items() if key not in self._issued}
+        if fresh:
+            self._issue(list(fresh.values()))
+            self._issued |= fresh
+        elif not any(self._runner.is_active(t) for t in wanted.values()):
+            self._runner.raise_failures(list(self._issued.values()))
+        return False
+
+    def _issue(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            if isinstance(task, AdjointTask):
+                interval = self.problem.wavefield_sampling_interval or 1
+                record = GradientRecord(interval, task.digest())
+                self._runner.store.add_gradient(task.forward.digest(), task.adjoint_source_digest, record)
+        limit = self._resources.wall_time_in_seconds
+        self._runner.issue(tasks, threads=self._resources.threads, wall_time=limit)
+
+    def _advance_misfit(self, name: str) -> list[Task] | None:
+        if self._read_misfit(name) is not None:
+            return None
+        tasks = (self.problem.forward_tasks[name], self.problem.observed[name].task)
+        missing: list[Task] = [task for task in tasks if task is not None and not self._runner.is_done(task)]
+        if missing:
+            return missing
+        self._compute_misfit(name)
+        return None
+
+    def _advance_gradient(self, name: str) -> list[Task] | None:
+        missing = self._advance_misfit(name)
+        adjoint, forward = self.adjoint_tasks[name], self.problem.forward_tasks[name]
+        if missing is not None or self._runner.is_done(adjoint):
+            return missing
+        # The data of the forward run are there, its wavefield may not be.
+        return [adjoint if self._runner.is_done(forward) else forward]
+
+    def _compute_misfit(self, name: str) -> None:
+        forward = self.problem.forward_tasks[name]
+        synthetic = read_event_data(self._runner.folder(forward) / "waveforms.h5")
+        observed = read_event_data(self.problem.observed[name].file)
+        try:
+            misfit, adjoint_source, identical = self.problem.misfit_configuration.evaluate(
+                synthetic, observed
+            )
+        except ValueError as error:
+            raise ValueError(f"event {name!r}: {error}") from error
+        silent = not any(np.any(values) for values in adjoint_source.values())
+        digest = self.problem.misfit_digests[name]
+        attributes = {"event": name, "misfit": misfit, "identical": identical, "silent": silent}
+        write_arrays(self._misfit_file(digest), adjoint_source, attributes)
+        self._misfits[digest] = EventMisfit(misfit, identical, silent)
+
+    def _read_misfit(self, name: str) -> EventMisfit | None:
+        digest = self.problem.misfit_digests[name]
+        if digest not in self._misfits:
+            file = self._misfit_file(digest)
+            if not file.is_file():
+                return None
+            said = read_arrays(file, [])[1]
+            self._misfits[digest] = EventMisfit(said["misfit"], said["identical"], said["silent"])
+        return self._misfits[digest]
+
+    def _misfit_file(self, digest: str) -> Path:
+        return self._folder / digest[:2] / f"{digest}.h5"
+
+    def _progress(self, gradients: bool) -> float:
+        total = 0.0
+        for name, forward in self.problem.forward_tasks.items():
+            if self._read_misfit(name) is None:
+                total += 0.99 * self._runner.state(forward).progress
+            else:
+                total += 1.0 + (self._runner.state(self.adjoint_tasks[name]).progress if gradients else 0.0)
+        return total
+
+
+def warn_of_misfits(misfits: Mapping[str, EventMisfit], observed_data: str) -> None:
+    """Warn of events whose observed data are the synthetic ones, and of zero adjoint sources."""
+    identical = [name for name, misfit in misfits.items() if misfit.identical]
+    silent = [name for name, misfit in misfits.items() if misfit.silent and not misfit.identical]
+    if identical:
+        _log.warning(
+            "The observed data %r are identical to the synthetic ones, so the misfit is 0: %s",
+            observed_data, _listed(identical),
+        )  # fmt: skip
+    if silent:
+        _log.warning("The adjoint source is zero throughout, the gradient is zero: %s", _listed(silent))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -1,0 +1,29 @@
+"""Configuration and runs of simulations."""
+
+from wavetree.simulation import boundary
+from wavetree.simulation.boundary import AbsorbingBoundaryParameters
+from wavetree.simulation.configuration import (
+    EventConfiguration,
+    MeshReference,
+    ModelConfiguration,
+    SimulationConfiguration,
+    UnstructuredMeshSimulationConfiguration,
+    WaveformSimulationConfiguration,
+    WavefieldCompression,
+    build_mesh,
+    resolve_boundary_conditions,
+)
+
+__all__ = [
+    "AbsorbingBoundaryParameters",
+    "EventConfiguration",
+    "MeshReference",
+    "ModelConfiguration",
+    "SimulationConfiguration",
+    "UnstructuredMeshSimulationConfiguration",
+    "WaveformSimulationConfiguration",
+    "WavefieldCompression",
+    "boundary",
+    "build_mesh",
+    "resolve_boundary_conditions",
+]

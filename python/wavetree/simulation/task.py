@@ -1,0 +1,207 @@
+"""Runs of a simulation as pure data, named by the hash of everything that their result depends on."""
+
+from __future__ import annotations
+
+import functools
+from collections import OrderedDict
+from dataclasses import KW_ONLY, replace
+from pathlib import Path
+from threading import Lock
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from wavetree import _core
+from wavetree.arrays import read_arrays, write_arrays
+from wavetree.config import Configuration, configuration, content_digest
+from wavetree.mesh import Mesh
+from wavetree.simulation.boundary import BoundaryCondition
+from wavetree.simulation.configuration import WaveformSimulationConfiguration
+from wavetree.simulation.core import default_instruction_set
+from wavetree.simulation.simulation import Simulation
+from wavetree.simulation.time_axis import TimeAxis
+from wavetree.survey.event import Event
+from wavetree.survey.stf import SourceTimeFunction
+
+__all__ = ["NUMERICS_VERSION", "AdjointTask", "ForwardTask", "make_control"]
+
+# Raised by hand when the same input gives other numbers.
+NUMERICS_VERSION = 1
+
+make_control = _core.Control
+
+
+class _Meshes:
+    """The meshes that tasks of this process used last: events of one simulation share theirs."""
+
+    def __init__(self, kept: int = 4) -> None:
+        self._kept, self._lock = kept, Lock()
+        self._meshes: OrderedDict[str, Mesh] = OrderedDict()
+
+    def get(self, file: str, digest: str) -> Mesh:
+        with self._lock:
+            if digest not in self._meshes:
+                mesh = Mesh.from_h5(file)
+                if mesh.digest() != digest:
+                    raise ValueError(
+                        f"mesh file {file!r} has other content than when the task was made; delete it to have it "
+                        "made anew."
+                    )
+                self._meshes[digest] = mesh
+                if len(self._meshes) > self._kept:
+                    self._meshes.popitem(last=False)
+            self._meshes.move_to_end(digest)
+            return self._meshes[digest]
+
+
+_MESHES = _Meshes()
+
+
+@configuration
+class ForwardTask(Configuration):
+    """The forward run of one event.
+
+    Parameters
+    ----------
+    mesh_file, mesh_digest
+        File with the mesh and the medium on it, and its content.
+    event
+        Sources and receivers.
+    wavelet
+        One source time function for all sources, or one per source; sources that have their own keep it.
+    waveform_simulation_configuration, boundary_conditions
+        As for `Simulation`.
+    start_time_in_seconds, time_step_in_seconds, n_steps
+        The time axis.
+    simulation_name
+        What users read; not part of the digest.
+    wavefield_sampling_interval
+        Store the wavefield at every n-th step as a further output; not part of the digest.
+    instruction_set
+        Kernel set; it decides the order of sums and so the last bits.
+    """
+
+    kind: ClassVar[str] = "forward"
+
+    mesh_file: str
+    _: KW_ONLY
+    mesh_digest: str
+    event: Event
+    wavelet: tuple[SourceTimeFunction, ...]
+    waveform_simulation_configuration: WaveformSimulationConfiguration
+    boundary_conditions: tuple[BoundaryCondition, ...]
+    start_time_in_seconds: float
+    time_step_in_seconds: float
+    n_steps: int
+    simulation_name: str
+    wavefield_sampling_interval: int | None = None
+    instruction_set: str = Field(default_factory=default_instruction_set)
+
+    @property
+    def label(self) -> str:
+        """What users read."""
+        return f"{self.event.event_name} of {self.simulation_name}"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Files that are there when the task is done."""
+        interval = self.wavefield_sampling_interval
+        return ("waveforms.h5",) if interval is None else ("waveforms.h5", f"wavefield_{interval}.h5")
+
+    def digest(self) -> str:
+        """Return the hash of everything that the records and the stored field's values depend on."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
+        content = self.to_dict()
+        for name in ("mesh_file", "simulation_name", "wavefield_sampling_interval"):
+            del content[name]
+        return content_digest([NUMERICS_VERSION, content])
+
+    def run(self, folder: Path, control: Any, threads: int = 1) -> None:
+        """Compute and write the outputs into a folder.
+
+        Parameters
+        ----------
+        folder
+            Where the files go; each appears complete or not at all.
+        control
+            Shows progress and can cancel.
+        threads
+            Number of threads; it does not change the result.
+        """
+        simulation = self.simulation(threads)
+        records = simulation.run(self.wavefield_sampling_interval, control)
+        if self.wavefield_sampling_interval is not None:
+            write_arrays(folder / self.outputs[1], {"wavefield": simulation.wavefield})
+        write_arrays(folder / self.outputs[0], *records.to_arrays())
+
+    def simulation(self, threads: int = 1) -> Simulation:
+        """Return the simulation, ready to run."""
+        sources = self.event.sources
+        wavelets = self.wavelet if len(self.wavelet) > 1 else self.wavelet * len(sources)
+        if len(wavelets) != len(sources):
+            raise ValueError(
+                f"wavelet has {len(wavelets)} entries, but {self.event.event_name} has {len(sources)} sources; give "
+                "one, or one per source."
+            )
+        return Simulation(
+            _MESHES.get(self.mesh_file, self.mesh_digest),
+            [
+                source if source.source_time_function else replace(source, source_time_function=wavelet)
+                for source, wavelet in zip(sources, wavelets, strict=True)
+            ],
+            self.event.receivers,
+            self.waveform_simulation_configuration,
+            self.boundary_conditions,
+            time_axis=TimeAxis(self.start_time_in_seconds, self.time_step_in_seconds, self.n_steps),
+            threads=threads,
+            event_name=self.event.event_name,
+            instruction_set=self.instruction_set,
+        )
+
+
+@configuration
+class AdjointTask(Configuration):
+    """The adjoint run of one event, from a stored forward field and an adjoint source.
+
+    Parameters
+    ----------
+    forward
+        The forward run whose wavefield was stored.
+    adjoint_source_file, adjoint_source_digest
+        File with f† by receiver field (n_receivers, n_components, n_samples), and its content.
+    forward_folder
+        Where the forward run left its outputs.
+    """
+
+    kind: ClassVar[str] = "adjoint"
+    outputs: ClassVar[tuple[str, ...]] = ("gradient.h5",)
+
+    forward: ForwardTask
+    _: KW_ONLY
+    adjoint_source_file: str
+    adjoint_source_digest: str
+    forward_folder: str
+
+    @property
+    def label(self) -> str:
+        """What users read."""
+        return f"gradient of {self.forward.label}"
+
+    def digest(self) -> str:
+        """Return the hash of everything that the gradient depends on."""
+        interval = self.forward.wavefield_sampling_interval
+        return content_digest([NUMERICS_VERSION, self.forward.digest(), interval, self.adjoint_source_digest])
+
+    def run(self, folder: Path, control: Any, threads: int = 1) -> None:
+        """Compute the derivative by every parameter (nelem, n_nodes) and write it into a folder."""
+        interval = self.forward.wavefield_sampling_interval
+        if interval is None:
+            raise ValueError(f"{self.forward.label} stores no wavefield; give wavefield_sampling_interval.")
+        stored, _ = read_arrays(Path(self.forward_folder) / self.forward.outputs[1])
+        adjoint_sources, _ = read_arrays(self.adjoint_source_file)
+        simulation = self.forward.simulation(threads)
+        simulation.restore(stored["wavefield"], interval)
+        write_arrays(folder / self.outputs[0], simulation.derivative(adjoint_sources, control))

@@ -1,0 +1,116 @@
+"""The time steps of a simulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from wavetree.mesh import Mesh
+from wavetree.simulation.boundary import BoundaryCondition
+from wavetree.simulation.configuration import WaveformSimulationConfiguration
+from wavetree.simulation.core import make_core
+from wavetree.survey.stf import SourceTimeFunction
+
+__all__ = ["TimeAxis", "maximum_time_step", "resolve"]
+
+_SAFETY = 0.9
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """Evenly spaced times start, start + dt, ..., n_steps steps and so n_steps + 1 samples.
+
+    Attributes
+    ----------
+    start
+        First time [s].
+    dt
+        Time step [s].
+    n_steps
+        Number of steps.
+    """
+
+    start: float
+    dt: float
+    n_steps: int
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples, one more than steps."""
+        return self.n_steps + 1
+
+    @property
+    def times(self) -> np.ndarray:
+        """Times of the samples (n_samples,) [s]."""
+        return self.start + self.dt * np.arange(self.n_samples)
+
+    @property
+    def end(self) -> float:
+        """Last time [s]."""
+        return self.start + self.dt * self.n_steps
+
+
+def maximum_time_step(mesh: Mesh, boundary_conditions: Iterable[BoundaryCondition] = ()) -> float:
+    """Return the largest stable time step of central differences on a mesh [s].
+
+    Notes
+    -----
+    dt_max = 2 / sqrt(λ_max(M⁻¹K)), the eigenvalue from a few Lanczos steps on the operator itself, with
+    the residual norm added so that it is an upper bound. Always in double precision.
+    """
+    core, _ = make_core(mesh, tuple(boundary_conditions), "float64", threads=1)
+    return float(core.maximum_time_step())
+
+
+def resolve(
+    mesh: Mesh,
+    source_time_functions: Iterable[SourceTimeFunction],
+    configuration: WaveformSimulationConfiguration,
+    boundary_conditions: Iterable[BoundaryCondition] = (),
+) -> TimeAxis:
+    """Return the time axis of a simulation.
+
+    Parameters
+    ----------
+    mesh
+        The domain with VP and RHO.
+    source_time_functions
+        Those of all sources; they decide when the simulation starts unless a start is given.
+    configuration
+        Time span and, if given, time step.
+    boundary_conditions
+        Conditions on the sides.
+
+    Raises
+    ------
+    ValueError
+        If the given time step is larger than the largest stable one, or the simulation would end before
+        it starts.
+
+    Notes
+    -----
+    Without a given step it is 0.9 of the largest stable one, rounded down to a whole number of steps.
+    """
+    start = configuration.start_time_in_seconds
+    if start is None:
+        start = min(float(stf.default_start_time()) for stf in source_time_functions)
+    span = configuration.end_time_in_seconds - start
+    if not span > 0.0:
+        raise ValueError(
+            f"end_time_in_seconds is {configuration.end_time_in_seconds:g}, but the wavelet starts at "
+            f"{start:g} s; expected an end after the start."
+        )
+    largest = maximum_time_step(mesh, boundary_conditions)
+    step = configuration.time_step_in_seconds
+    if step is None:
+        n_steps = math.ceil(span / (_SAFETY * largest))
+        return TimeAxis(start, span / n_steps, n_steps)
+    if step > largest:
+        raise ValueError(
+            f"time_step_in_seconds is {step:g}, larger than the largest stable step {largest:g} s of this mesh "
+            "and model; choose a smaller one or leave it out."
+        )
+    return TimeAxis(start, step, math.ceil(span / step - 1e-9))

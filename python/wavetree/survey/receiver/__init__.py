@@ -1,0 +1,5 @@
+"""Receivers."""
+
+from wavetree.survey.receiver import cartesian
+
+__all__ = ["cartesian"]

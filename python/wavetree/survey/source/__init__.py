@@ -1,0 +1,5 @@
+"""Sources."""
+
+from wavetree.survey.source import cartesian
+
+__all__ = ["cartesian"]

@@ -1,0 +1,1 @@
+"""Figures of meshes, waveforms and inversions, drawn with matplotlib."""

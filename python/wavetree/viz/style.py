@@ -1,0 +1,107 @@
+"""What all figures have in common: names and units of fields, colours, axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "COLORS",
+    "Scale",
+    "add_colorbar",
+    "figure_of",
+    "label_space",
+    "new_figure",
+    "scale_of",
+    "symmetric",
+    "unit_of",
+]
+
+_UNITS = {"VP": "m/s", "RHO": "kg/m³", "FemMassMatrix": "m²", "Valence": ""}
+_SEQUENTIAL, _DIVERGING = "viridis", "RdBu_r"
+# Okabe & Ito (2008): told apart with any kind of colour vision.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# Share of the values that a symmetric scale covers: a gradient peaks at sources and receivers.
+_COVERED = 0.995
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Colours of a field.
+
+    Attributes
+    ----------
+    low, high
+        Values at the ends of the colour bar.
+    colormap
+        Name of the colour map.
+    label
+        What stands beside the colour bar, with the unit.
+    extend
+        At which ends values go beyond the bar: "neither", "min", "max" or "both".
+    """
+
+    low: float
+    high: float
+    colormap: str
+    label: str
+    extend: str = "neither"
+
+
+def unit_of(field: str) -> str:
+    """Return the unit of a field, empty if it has none or none is known."""
+    return _UNITS.get(field, "")
+
+
+def scale_of(field: str, *values: np.ndarray) -> Scale:
+    """Return the scale on which all values of a field can be compared."""
+    low, high = min(float(v.min()) for v in values), max(float(v.max()) for v in values)
+    if high - low <= 1e-6 * max(abs(low), abs(high)):  # constant but for rounding
+        margin = 0.01 * max(abs(low), abs(high)) or 1.0
+        low, high = low - margin, high + margin
+    unit = unit_of(field)
+    return Scale(low, high, _SEQUENTIAL, f"{field} [{unit}]" if unit else field)
+
+
+def symmetric(label: str, *values: np.ndarray) -> Scale:
+    """Return a scale around zero that covers nearly all values."""
+    sizes = np.abs(np.concatenate([v.ravel() for v in values]))
+    limit, largest = float(np.quantile(sizes, _COVERED)), float(sizes.max())
+    limit = limit or largest or 1.0
+    return Scale(-limit, limit, _DIVERGING, label, "both" if largest > limit * (1 + 1e-9) else "neither")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches whose parts make room for each other."""
+    return pyplot.figure(figsize=(width, height), layout="constrained")
+
+
+def figure_of(axes: Axes | None, width: float = 6.0, height: float = 5.0) -> tuple[Figure, Axes]:
+    """Return the figure of axes, and the axes; new ones when None."""
+    if axes is None:
+        figure = new_figure(width, height)
+        return figure, figure.add_subplot()
+    figure: Any = axes.get_figure(root=True)
+    return figure, axes
+
+
+def add_colorbar(image: Any, axes: Sequence[Axes], scale: Scale) -> None:
+    """Put the colour bar of an image beside axes."""
+    bar = axes[0].figure.colorbar(image, ax=axes, label=scale.label, extend=scale.extend, shrink=0.85)
+    bar.formatter.set_powerlimits((-3, 5))
+    bar.formatter.set_useOffset(False)
+
+
+def label_space(axes: Axes, bounds: Iterable[tuple[float, float]], title: str = "") -> None:
+    """Give axes the limits of a region [m], equal scales and labels."""
+    (x0, x1), (y0, y1) = bounds
+    axes.set(xlim=(x0, x1), ylim=(y0, y1), aspect="equal", xlabel="x [m]", ylabel="y [m]", title=title)
+    axes.locator_params(nbins=5)

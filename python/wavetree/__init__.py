@@ -2,6 +2,7 @@
 
 Names are imported when they are first used, so that importing wavetree itself takes no time.
 """
+# ruff: noqa: F401 (what is imported for type checkers is public)
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wavetree import domain, errors, mesh, misfit, model, optimize, simulation, survey
+    from wavetree import domain, errors, mesh, misfit, model, optimize, simulation, survey, testing
     from wavetree import survey as simple_config
     from wavetree.data.event_data import EventData
     from wavetree.inversion import InverseProblemConfiguration, SiteConfig
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
         ModelConfiguration,
         SimulationConfiguration,
         UnstructuredMeshSimulationConfiguration,
-        WaveformSimulationConfiguration,
         WavefieldCompression,
+        WaveformSimulationConfiguration,
         boundary,
     )
     from wavetree.simulation.simulation import Simulation
@@ -34,52 +35,46 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Where each name comes from; a path without ":" is a module.
-_ORIGINS = {
-    "AbsorbingBoundaryParameters": "wavetree.simulation:AbsorbingBoundaryParameters",
-    "ConstantSmoothing": "wavetree.smoothing:ConstantSmoothing",
-    "Event": "wavetree.survey:Event",
-    "EventCollection": "wavetree.survey:EventCollection",
-    "EventConfiguration": "wavetree.simulation:EventConfiguration",
-    "EventData": "wavetree.data.event_data:EventData",
-    "InverseProblemConfiguration": "wavetree.inversion:InverseProblemConfiguration",
-    "Mapping": "wavetree.mapping:Mapping",
-    "Mesh": "wavetree.mesh:Mesh",
-    "MeshResolution": "wavetree.mesh:MeshResolution",
-    "MisfitConfiguration": "wavetree.misfit:MisfitConfiguration",
-    "ModelConfiguration": "wavetree.simulation:ModelConfiguration",
-    "Project": "wavetree.project.project:Project",
-    "Simulation": "wavetree.simulation.simulation:Simulation",
-    "SimulationConfiguration": "wavetree.simulation:SimulationConfiguration",
-    "SiteConfig": "wavetree.inversion:SiteConfig",
-    "TrustRegion": "wavetree.optimize:TrustRegion",
-    "UnstructuredMeshSimulationConfiguration": "wavetree.simulation:UnstructuredMeshSimulationConfiguration",
-    "WaveformSimulationConfiguration": "wavetree.simulation:WaveformSimulationConfiguration",
-    "WavefieldCompression": "wavetree.simulation:WavefieldCompression",
-    "boundary": "wavetree.simulation.boundary",
-    "box_mesh": "wavetree.mesh:box_mesh",
-    "domain": "wavetree.domain",
-    "errors": "wavetree.errors",
-    "mesh": "wavetree.mesh",
-    "mesh_from_domain": "wavetree.mesh:mesh_from_domain",
-    "misfit": "wavetree.misfit",
-    "model": "wavetree.model",
-    "optimize": "wavetree.optimize",
-    "simple_config": "wavetree.survey",
-    "simulation": "wavetree.simulation",
-    "survey": "wavetree.survey",
+# Module by module what of it is public here; a name with "=" is another one for the module itself.
+_PUBLIC = {
+    "wavetree.data.event_data": ("EventData",),
+    "wavetree.domain": ("=domain",),
+    "wavetree.errors": ("=errors",),
+    "wavetree.inversion": ("InverseProblemConfiguration", "SiteConfig"),
+    "wavetree.mapping": ("Mapping",),
+    "wavetree.mesh": ("=mesh", "Mesh", "MeshResolution", "box_mesh", "mesh_from_domain"),
+    "wavetree.misfit": ("=misfit", "MisfitConfiguration"),
+    "wavetree.model": ("=model",),
+    "wavetree.optimize": ("=optimize", "TrustRegion"),
+    "wavetree.project.project": ("Project",),
+    "wavetree.simulation": (
+        "=simulation",
+        "AbsorbingBoundaryParameters",
+        "EventConfiguration",
+        "ModelConfiguration",
+        "SimulationConfiguration",
+        "UnstructuredMeshSimulationConfiguration",
+        "WaveformSimulationConfiguration",
+        "WavefieldCompression",
+    ),
+    "wavetree.simulation.boundary": ("=boundary",),
+    "wavetree.simulation.simulation": ("Simulation",),
+    "wavetree.smoothing": ("ConstantSmoothing",),
+    "wavetree.survey": ("=survey", "=simple_config", "Event", "EventCollection"),
+    "wavetree.testing": ("=testing",),
 }
+_ORIGINS = {name.lstrip("="): (module, name) for module, names in _PUBLIC.items() for name in names}
 
-__all__ = [*_ORIGINS, "__version__"]  # noqa: PLE0604 (all are text)
+__all__ = ["__version__", *_ORIGINS]
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name not in _ORIGINS:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=None)
-        module, _, attribute = _ORIGINS[name].partition(":")
+        module, attribute = _ORIGINS[name]
         value = importlib.import_module(module)
-        globals()[name] = value = getattr(value, attribute) if attribute else value
+        globals()[name] = value = value if attribute.startswith("=") else getattr(value, attribute)
         return value
 
 

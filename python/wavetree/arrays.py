@@ -166,8 +166,8 @@ def read_arrays(
             return {n: file[array_link(n)][()] for n in wanted}, attributes
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
-            f"cannot use file {str(path)!r}: it is truncated, damaged or was not written by wavetree ({error}); "
-            "restore it from a copy, or delete it to have it made anew."
+            f"cannot use file {str(path)!r}: it is truncated, damaged or was not written by wavetree "
+            f"({error}); restore it from a copy, or delete it to have it made anew."
         ) from error
 
 

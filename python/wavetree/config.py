@@ -18,12 +18,13 @@ import dataclasses
 import functools
 import hashlib
 import json
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import pydantic
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+from typing_extensions import dataclass_transform
 
 from wavetree.errors import unknown_name
 

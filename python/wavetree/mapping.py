@@ -118,11 +118,13 @@ class BoundMapping:
 
     @cached_property
     def prior(self) -> np.ndarray:
-        """The parameters at the prior (size,): its mass-weighted average at nodes that elements share, or 0."""
+        """The parameters at the prior (size,): its mass-weighted average at shared nodes, or 0."""
         if self._scaling != "absolute":
             return np.zeros(self.size)
         weights = self._mesh.mass_weights(self._mesh.tensor_order)
-        return self.pack({k: self._dofs.assemble(weights * self._prior[k]) / self.mass for k in self.parameters})
+        return self.pack(
+            {k: self._dofs.assemble(weights * self._prior[k]) / self.mass for k in self.parameters}
+        )
 
     def default_changes(self) -> dict[str, float]:
         """Return what each parameter may change at most in a first step, in its own unit.
@@ -132,7 +134,7 @@ class BoundMapping:
         1 % of the mean absolute value for absolute scaling, else 0.01.
         """
         if self._scaling != "absolute":
-            return {name: _DEFAULT_CHANGE for name in self.parameters}
+            return dict.fromkeys(self.parameters, _DEFAULT_CHANGE)
         total = float(np.sum(self.mass))
         return {
             name: _DEFAULT_CHANGE * float(np.sum(self.mass * np.abs(nodal))) / total
@@ -179,9 +181,7 @@ class BoundMapping:
     def tangent(self, p: np.ndarray, change: np.ndarray) -> dict[str, np.ndarray]:
         """Return the derivative of the material (nelem, n_nodes) at p along a change of p, both (size,)."""
         factors = self._factors(p)
-        return {
-            name: factors[name] * self._dofs.gather(nodal) for name, nodal in self.unpack(change).items()
-        }
+        return {name: factors[name] * self._dofs.gather(nodal) for name, nodal in self.unpack(change).items()}
 
     def adjoint(self, p: np.ndarray, raw: Fields[str, np.ndarray]) -> np.ndarray:
         """Return the derivative of a misfit by the inversion parameters; the transpose of `tangent`.
@@ -210,8 +210,8 @@ class BoundMapping:
                 x = self._mesh.node_coordinates(self._mesh.tensor_order)[element, node]
                 place = ", ".join(f"{c:g}" for c in x)
                 return (
-                    f"{name} would be {values[element, node]:g} {UNITS[name]} at ({place}) m and not positive "
-                    f"at {int(bad.sum())} of {bad.size} nodes"
+                    f"{name} would be {values[element, node]:g} {UNITS[name]} at ({place}) m and not "
+                    f"positive at {int(bad.sum())} of {bad.size} nodes"
                 )
         return None
 
@@ -225,5 +225,5 @@ class BoundMapping:
     def _factors(self, p: np.ndarray) -> dict[str, np.ndarray | float]:
         """The derivative of the material by the parameter at every element node."""
         if self._scaling == "absolute":
-            return {name: 1.0 for name in self.parameters}
+            return dict.fromkeys(self.parameters, 1.0)
         return dict(self.forward(p) if self._scaling == "logarithmic" else self._prior)

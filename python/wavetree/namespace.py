@@ -1,4 +1,5 @@
 """The names of wavetree with those that existing scripts use besides: ``import wavetree.namespace as sn``."""
+# ruff: noqa: F401, F403 (what is imported for type checkers is public)
 
 from __future__ import annotations
 
@@ -7,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import wavetree
 
 if TYPE_CHECKING:
-    from wavetree import *  # noqa: F403
+    from wavetree import *
     from wavetree import mesh as simple_mesh
     from wavetree.mesh import Mesh as UnstructuredMesh
 
 _ALIASES = {"UnstructuredMesh": "Mesh", "simple_mesh": "mesh"}
 
-__all__ = [*wavetree.__all__, *_ALIASES]  # noqa: PLE0604 (all are text)
+__all__ = [*wavetree.__all__, *_ALIASES]
 
 if not TYPE_CHECKING:
 

@@ -104,7 +104,7 @@ def smoother(mesh: Mesh, order: int, length: Length, threads: int = 1) -> _core.
     exp(−k²σ²/2). S = R², R the Chebyshev polynomial in G⁻¹K nearest to exp(−G⁻¹K/2), within 1e-3, scaled to
     keep constants; G is the lumped mass. S is self-adjoint in G, positive semidefinite and keeps integrals.
     """
-    sigma_x, sigma_y = (length, length) if np.isscalar(length) else length  # type: ignore[misc]
+    sigma_x, sigma_y = length if isinstance(length, tuple) else (length, length)
     shape = (mesh.nelem, (order + 1) ** 2)
     tensor = np.stack([np.full(shape, 0.5 * sigma_x**2), np.zeros(shape), np.full(shape, 0.5 * sigma_y**2)])
     return _core.DiffusionOperator2D(

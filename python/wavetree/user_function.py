@@ -72,6 +72,7 @@ class UserFunction(Configuration):
         return {"type": self._type_name, "name": self.name, "source_digest": self.source_digest}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function; raises WavetreeError where only its record is left."""
         if self.function is None:
             raise WavetreeError(
                 f"the function {self.name!r} is not in memory: functions are identified, never stored. "
@@ -122,7 +123,7 @@ class _Identity:
             return ["dict", [[self.value(k, place), self.value(v, place)] for k, v in value.items()]]
         if isinstance(value, type) and _package(value) == self._package:
             return ["class", self._source(value)]
-        if callable(value) and hasattr(value, "__qualname__") or isinstance(value, np.ufunc):
+        if (callable(value) and hasattr(value, "__qualname__")) or isinstance(value, np.ufunc):
             return [
                 "named",
                 f"{getattr(value, '__module__', None)}.{getattr(value, '__qualname__', value.__name__)}",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from wavetree.errors import ProjectError
+
 from wavetree.arrays import read_arrays, write_arrays, write_text
+from wavetree.errors import ProjectError
 
 WRITER = """
 import sys, numpy as np

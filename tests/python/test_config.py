@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import Field, PositiveFloat, model_validator
+
 from wavetree.config import Configuration, configuration, load
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import fft
 from scipy.special import erf
+
 from wavetree.simulation.dispersion import (
     extended_length,
     filter_records,

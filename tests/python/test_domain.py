@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from meshes import bent
 
+from meshes import bent
 from wavetree.config import load
 from wavetree.domain import dim2
 from wavetree.mesh import box_mesh

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib import pyplot
+
 from wavetree.data.event_data import EventData
 from wavetree.data.resample import SampleAxis
 from wavetree.survey import Event

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from meshes import bent, sheared, shuffled, sinusoidal
 
+from meshes import bent, sheared, shuffled, sinusoidal
 from wavetree.mesh import Mesh, box_mesh
 from wavetree.mesh.interpolation import change_order, gll_points, lagrange_matrix
 
@@ -209,7 +209,7 @@ def test_change_order_is_exact_upwards():
 
 
 def test_inverted_element_is_named_with_its_corners():
-    points = np.vstack([SQUARE, SQUARE + [3.0, 0.0]])
+    points = np.vstack([SQUARE, SQUARE + np.array([3.0, 0.0])])
     connectivity = [[0, 1, 2, 3], [5, 4, 7, 6]]
     with pytest.raises(ValueError, match=r"element 1\b.*3.*4") as caught:
         Mesh(points, connectivity)

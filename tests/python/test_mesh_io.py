@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 import h5py
 import numpy as np
 import pytest
-from meshes import shuffled, sinusoidal
 
+from meshes import shuffled, sinusoidal
+from wavetree.arrays import read_arrays, write_arrays
 from wavetree.errors import WavetreeError
 from wavetree.mesh import Mesh, box_mesh
-from wavetree.arrays import read_arrays, write_arrays
 
 UNIT = [(0.0, 1.0), (0.0, 1.0)]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from wavetree.config import load
 from wavetree.data.event_data import EventData
 from wavetree.errors import WavetreeError
@@ -191,7 +192,7 @@ def test_objects_and_methods_are_functions_too() -> None:
 
 def test_functions_that_cannot_be_identified_are_refused() -> None:
     namespace: dict[str, Any] = {}
-    exec("def made(u, d, rate): return 0.0, u", namespace)  # noqa: S102
+    exec("def made(u, d, rate): return 0.0, u", namespace)
     with pytest.raises(ValueError, match="function 'made': there is no source text"):
         configured(namespace["made"])
     for function in (np.dot, np.add, print, int):

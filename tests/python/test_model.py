@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from meshes import sinusoidal
 
+from meshes import sinusoidal
+from wavetree.arrays import write_arrays
 from wavetree.config import load
 from wavetree.mesh import acoustic_medium, box_mesh, resolved_frequency
-from wavetree.arrays import write_arrays
 from wavetree.model import OverlaidModel
 from wavetree.model.background.homogeneous import IsotropicAcoustic
 from wavetree.model.volume.cartesian import GenericModel

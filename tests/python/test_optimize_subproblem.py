@@ -117,7 +117,7 @@ def test_propose_solves_the_dense_subproblem(indefinite: bool) -> None:
         np.testing.assert_allclose(problem.S @ step.dual_update, p, rtol=0, atol=1e-12 * abs(p).max())
         boundary += step.on_boundary
         negative += spectrum[0] < 0.0
-    assert 20 < boundary and (indefinite or boundary < 180)
+    assert boundary > 20 and (indefinite or boundary < 180)
     assert (negative > 50) == indefinite
 
 

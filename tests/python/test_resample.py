@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from wavetree.data.resample import SampleAxis, interpolation_matrix, resample
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from wavetree.errors import Cancelled, SimulationFailed
 from wavetree.project.runner import Runner
 from wavetree.project.store import Store
@@ -230,3 +231,23 @@ def test_block_returns_when_nothing_is_left_to_wait_for(runner: Runner) -> None:
         return runner.is_done(task)
 
     assert runner.block(advance_task, lambda: 0.0, 1, ping=30, timeout=30)
+
+
+def test_block_looks_again_if_a_task_ended_while_it_looked(runner: Runner) -> None:
+    """Two who wait for the same task: the second look takes note of its end, the first has not."""
+    task, seen = FakeTask("a"), []
+    runner.issue([task])
+
+    def advance() -> bool:
+        seen.append(runner.is_done(task))
+        runner.site.wait([task.digest()], 10)
+        runner.poll()
+        return seen[-1]
+
+    assert runner.block(advance, lambda: 0.0, 1, timeout=30) and seen == [False, True]
+
+
+def test_of_equal_tasks_the_one_with_more_outputs_is_issued(runner: Runner) -> None:
+    few, many = FakeTask("a"), FakeTask("a", outputs=("out", "wavefield"))
+    assert runner.issue([many, few]) == 1
+    assert runner.wait([many, few], timeout=10) and few.attempts == [] and many.attempts == [1]

@@ -21,8 +21,8 @@ from wavetree.simulation.configuration import (
     ModelConfiguration,
     SimulationConfiguration,
     UnstructuredMeshSimulationConfiguration,
-    WaveformSimulationConfiguration,
     WavefieldCompression,
+    WaveformSimulationConfiguration,
     build_mesh,
     resolve_boundary_conditions,
 )
@@ -74,7 +74,10 @@ def material_mesh(**fields: object) -> Mesh:
 
 
 def test_boundary_conditions_are_configurations():
-    for condition in (HomogeneousDirichlet(["y1"]), Absorbing(["x0", "x1"], width_in_meters=0.1)):
+    for condition in (
+        HomogeneousDirichlet(["y1"]),
+        Absorbing(["x0", "x1"], width_in_meters=0.1, reference_velocity=1500.0),
+    ):
         assert load(json.loads(json.dumps(condition.to_dict()))) == condition
     assert Absorbing(["x0"]).width_in_meters == 0.0
     assert Absorbing(["x0"]).target_reflection == 1e-4
@@ -95,6 +98,7 @@ def test_bad_side_sets_are_refused(kind):
 @pytest.mark.parametrize(
     "bad",
     [
+        {"width_in_meters": 0.1},
         {"width_in_meters": -1.0},
         {"reference_velocity": 0.0},
         {"target_reflection": 0.0},
@@ -156,7 +160,10 @@ def test_configurations_survive_json():
                 1.0,
                 start_time_in_seconds=-1.0,
                 time_step_in_seconds=0.1,
-                boundary_conditions=[HomogeneousDirichlet(["y1"]), Absorbing(["x0"], width_in_meters=1.0)],
+                boundary_conditions=[
+                    HomogeneousDirichlet(["y1"]),
+                    Absorbing(["x0"], width_in_meters=1.0, reference_velocity=1500.0),
+                ],
                 precision="float64",
                 receiver_sampling_interval_in_time_steps=2,
                 temporal_dispersion_correction=False,

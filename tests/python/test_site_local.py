@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from wavetree.errors import Cancelled
 from wavetree.sites.local import Control, Job, LocalSite, usable_cores
 

@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot
+
 from wavetree.config import load
 from wavetree.survey.stf import (
     Custom,

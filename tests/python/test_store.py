@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from wavetree.errors import ConflictError, ProjectError
 from wavetree.project.store import (
     SCHEMA_VERSION,

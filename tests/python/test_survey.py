@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 import wavetree.survey
 from wavetree.config import load
 from wavetree.survey import Event, EventCollection

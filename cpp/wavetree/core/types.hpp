@@ -11,6 +11,9 @@ namespace wavetree {
 using Index = std::int64_t;  // counts and positions in whole arrays
 using Dof = std::int32_t;    // degrees of freedom of one rank: 32 bits halve the index traffic
 
+// What kernels are instantiated for.
+enum class PhysicsId { acoustic, diffusion };
+
 // Cache lines and the widest vector registers are both 64 bytes.
 inline constexpr std::size_t alignment = 64;
 

@@ -61,9 +61,9 @@ struct ElementLoop {
             }
     }
 
-    static void apply(const Batches<Real>& b, Index begin, Index end, const Real* u, Real* r) {
+    static void apply(const Batches<Real>& b, BatchRange range, const Real* u, Real* r) {
         V value[C][Nodes], g[C][Dim][Nodes];
-        for (Index batch = begin; batch < end; ++batch) {
+        for (Index batch = range.begin; batch < range.end; ++batch) {
             const Dof* dofs = b.dofs + batch * Nodes * W;
             const V* k = reinterpret_cast<const V*>(b.coefficients) + batch * K * Nodes;
             const BatchFactors geometry{reinterpret_cast<const V*>(b.dxi_dx) + batch * BatchFactors::per_batch};
@@ -94,10 +94,10 @@ struct ElementLoop {
             }
     }
 
-    static void accumulate(const Batches<Real>& b, Index begin, Index end, Real weight, const Real* u,
-                           const Real* lambda, Real* gradient) {
+    static void accumulate(const Batches<Real>& b, BatchRange range, Real weight, const Real* u, const Real* lambda,
+                           Real* gradient) {
         V value[C][Nodes], gu[C][Dim][Nodes], gl[C][Dim][Nodes];
-        for (Index batch = begin; batch < end; ++batch) {
+        for (Index batch = range.begin; batch < range.end; ++batch) {
             const Dof* dofs = b.dofs + batch * Nodes * W;
             const BatchFactors geometry{reinterpret_cast<const V*>(b.dxi_dx) + batch * BatchFactors::per_batch};
             V* out = reinterpret_cast<V*>(gradient) + batch * K * Nodes;

@@ -5,7 +5,6 @@
 
 namespace wavetree {
 
-enum class PhysicsId { acoustic, diffusion };
 enum class GeometryClass { affine, stored };
 
 struct KernelKey {
@@ -29,13 +28,18 @@ struct Batches {
     const Real* D;  // derivative matrix, row = point
 };
 
+// Batches [begin, end).
+struct BatchRange {
+    Index begin, end;
+};
+
 template <class Real>
 struct ElementKernels {
     int width = 0;
-    // r += K u over the batches [begin, end).
-    void (*apply)(const Batches<Real>&, Index begin, Index end, const Real* u, Real* r) = nullptr;
+    // r += K u over a range of batches.
+    void (*apply)(const Batches<Real>&, BatchRange range, const Real* u, Real* r) = nullptr;
     // gradient[batch][coefficient][node][lane] += weight · ∂(∇λ·flux(∇u))/∂coefficient.
-    void (*accumulate)(const Batches<Real>&, Index begin, Index end, Real weight, const Real* u, const Real* lambda,
+    void (*accumulate)(const Batches<Real>&, BatchRange range, Real weight, const Real* u, const Real* lambda,
                        Real* gradient) = nullptr;
 };
 

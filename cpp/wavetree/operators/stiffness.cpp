@@ -41,7 +41,7 @@ void Stiffness<Real>::make_blocks(Index n_elements) {
     const Index n = std::clamp<Index>(n_elements / elements_per_block, 1, max_blocks), w = kernels_.width;
     for (Index i = 0; i < n; ++i) {
         const Index begin = n_elements * i / n, end = n_elements * (i + 1) / n, count = (end - begin + w - 1) / w;
-        blocks_.push_back({n_batches_, n_batches_ + count, begin, end});
+        blocks_.push_back({{n_batches_, n_batches_ + count}, begin, end});
         n_batches_ += count;
     }
 }
@@ -52,7 +52,7 @@ void Stiffness<Real>::for_lanes(F&& f) const {
     for (std::size_t b = 0; b < blocks_.size(); ++b)
         for (Index e = blocks_[b].element_begin; e < blocks_[b].element_end; ++e) {
             const Index at = e - blocks_[b].element_begin;
-            f(b, blocks_[b].batch_begin + at / kernels_.width, static_cast<int>(at % kernels_.width), e);
+            f(b, blocks_[b].batches.begin + at / kernels_.width, static_cast<int>(at % kernels_.width), e);
         }
 }
 
@@ -111,7 +111,7 @@ template <class Real>
 void Stiffness<Real>::apply(const Real* u, Real* r) const {
     const auto data = batches();
     parallel_for(threads_, static_cast<Index>(blocks_.size()),
-                 [&](Index b) { kernels_.apply(data, blocks_[b].batch_begin, blocks_[b].batch_end, u, r); });
+                 [&](Index b) { kernels_.apply(data, blocks_[b].batches, u, r); });
     parallel_ranges(threads_, static_cast<Index>(interface_.size()), [&](Index begin, Index end) {
         for (Index i = begin; i < end; ++i)
             for (Dof c = copies_begin_[i]; c < copies_begin_[i + 1]; ++c) {
@@ -132,9 +132,8 @@ void Stiffness<Real>::spread(Real* u) const {
 template <class Real>
 void Stiffness<Real>::accumulate(Real weight, const Real* u, const Real* lambda, Real* gradient) const {
     const auto data = batches();
-    parallel_for(threads_, static_cast<Index>(blocks_.size()), [&](Index b) {
-        kernels_.accumulate(data, blocks_[b].batch_begin, blocks_[b].batch_end, weight, u, lambda, gradient);
-    });
+    parallel_for(threads_, static_cast<Index>(blocks_.size()),
+                 [&](Index b) { kernels_.accumulate(data, blocks_[b].batches, weight, u, lambda, gradient); });
 }
 
 template <class Real>

@@ -54,7 +54,8 @@ class Stiffness {
 
   private:
     struct Block {
-        Index batch_begin, batch_end, element_begin, element_end;
+        BatchRange batches;
+        Index element_begin, element_end;
     };
     void make_blocks(Index n_elements);
     void number_copies(const DofMap& dofs);

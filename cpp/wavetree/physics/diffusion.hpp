@@ -5,7 +5,7 @@
 #define WAVETREE_INLINE inline
 #endif
 
-#include "wavetree/kernels/table.hpp"
+#include "wavetree/core/types.hpp"
 
 namespace wavetree {
 

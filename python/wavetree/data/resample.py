@@ -90,6 +90,14 @@ def resample(values: np.ndarray, axis: SampleAxis, target: SampleAxis) -> np.nda
     values = np.asarray(values, dtype=np.float64)
     if values.ndim == 0 or values.shape[-1] != axis.npts:
         raise ValueError(f"values of shape {values.shape} do not fit to an axis of {axis.npts} samples")
+    matrix = _matrix(axis, target)
+    rows = values.reshape(-1, axis.npts)
+    return np.ascontiguousarray((matrix @ rows.T).T).reshape(*values.shape[:-1], target.npts)
+
+
+@functools.lru_cache(maxsize=8)
+def _matrix(axis: SampleAxis, target: SampleAxis) -> csr_array:
+    """The matrix from one time axis to the other: all events of a simulation share theirs."""
     offset = (target.start_time_in_seconds - axis.start_time_in_seconds) * axis.sampling_rate_in_hertz
     step = axis.sampling_rate_in_hertz / target.sampling_rate_in_hertz
     positions = offset + step * np.arange(target.npts)
@@ -101,9 +109,7 @@ def resample(values: np.ndarray, axis: SampleAxis, target: SampleAxis) -> np.nda
             f"the time axis from {target.start_time_in_seconds:.9g} s to {target.end_time_in_seconds:.9g} s; "
             "provide longer records or shorten the time axis"
         )
-    matrix = interpolation_matrix(axis.npts, np.clip(positions, 0.0, axis.npts - 1))
-    rows = values.reshape(-1, axis.npts)
-    return np.ascontiguousarray((matrix @ rows.T).T).reshape(*values.shape[:-1], target.npts)
+    return interpolation_matrix(axis.npts, np.clip(positions, 0.0, axis.npts - 1))
 
 
 def interpolation_matrix(n_samples: int, positions: np.ndarray) -> csr_array:

@@ -173,8 +173,8 @@ class Node:
         content = dict(document)
         if content.pop("format", None) != _FORMAT:
             raise ProjectError(
-                f"an iteration is stored in format {document.get('format')!r}, this version of wavetree reads "
-                f"{_FORMAT}; use the version that wrote it."
+                f"an iteration is stored in format {document.get('format')!r}, this version of wavetree "
+                f"reads {_FORMAT}; use the version that wrote it."
             )
         content["trials"] = tuple(Trial(**trial) for trial in content["trials"])
         content["state"] = _state(content["state"])

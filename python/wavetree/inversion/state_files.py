@@ -32,7 +32,9 @@ class StateFiles:
         self._root = root
         self._pairs: dict[str, dict[str, np.ndarray]] = {}
 
-    def save(self, folder: str, state: State, parent: State | None, stored: StateRecord | None) -> StateRecord:
+    def save(
+        self, folder: str, state: State, parent: State | None, stored: StateRecord | None
+    ) -> StateRecord:
         """Write a state at a new point.
 
         Parameters
@@ -46,9 +48,7 @@ class StateFiles:
         """
         arrays, scalars = state.to_arrays()
         point_file = f"{folder}/point.h5"
-        write_arrays(
-            self._root / point_file, {k: v for k, v in arrays.items() if not k.startswith(_PAIR)}
-        )
+        write_arrays(self._root / point_file, {k: v for k, v in arrays.items() if not k.startswith(_PAIR)})
         old = () if parent is None or stored is None else zip(parent.history, stored.pair_files, strict=True)
         known = {id(pair): file for pair, file in old}
         files = []

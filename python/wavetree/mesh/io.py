@@ -123,8 +123,10 @@ def _xdmf_text(dim: int, view: dict[str, np.ndarray], h5_name: str) -> str:
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         '<Xdmf Version="2.0"><Domain><Grid Name="mesh" GridType="Uniform">',
-        f'<Topology TopologyType="{_TOPOLOGY[dim]}" '
-        f'NumberOfElements="{len(view["cells"])}">{item("cells")}</Topology>',
+        (
+            f'<Topology TopologyType="{_TOPOLOGY[dim]}" '
+            f'NumberOfElements="{len(view["cells"])}">{item("cells")}</Topology>'
+        ),
         f'<Geometry GeometryType="{geometry}">{item("points")}</Geometry>',
     ]
     for field in fields:

@@ -23,9 +23,17 @@ __all__ = ["MisfitConfiguration", "Records"]
 class Records(Protocol):
     """The records of an event, as far as a misfit needs them; see `wavetree.data.event_data`."""
 
-    receiver_names: Sequence[str]
-    data: Mapping[str, np.ndarray]
-    axis: Any
+    @property
+    def receiver_names(self) -> Sequence[str]:
+        """Names of the receivers."""
+
+    @property
+    def data(self) -> Mapping[str, np.ndarray]:
+        """Of each field (n_receivers, n_components, n_samples)."""
+
+    @property
+    def axis(self) -> Any:
+        """Times of the samples."""
 
     @property
     def sampling_rate_in_hertz(self) -> float:

@@ -92,7 +92,7 @@ class TrustRegion(Configuration):
         if given is None:
             return dict(defaults)
         if not isinstance(given, dict):
-            return {name: given for name in defaults}
+            return dict.fromkeys(defaults, given)
         for name in given:
             if name not in defaults:
                 raise unknown_name("inversion parameter in initial_trust_region_linf", name, defaults)
@@ -101,7 +101,7 @@ class TrustRegion(Configuration):
     def parameter_scales(self, initial_change: Mapping[str, float]) -> dict[str, float]:
         """Return r_k of ⟨a, b⟩ = Σ_k a_kᵀ G b_k / r_k²: the initial changes, or 1 if one number is given."""
         if isinstance(self.initial_trust_region_linf, float):
-            return {name: 1.0 for name in initial_change}
+            return dict.fromkeys(initial_change, 1.0)
         return dict(initial_change)
 
     def begin(self, point: Point, space: Space) -> State:

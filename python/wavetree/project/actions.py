@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wavetree.errors import Cancelled
-
-from wavetree.mesh import Mesh, gradient_mesh
 from wavetree.arrays import read_arrays
+from wavetree.errors import Cancelled
+from wavetree.mesh import Mesh, gradient_mesh
 from wavetree.project.events import EventSelection
 from wavetree.project.pipeline import MisfitProblem, Pipeline, Resources, warn_of_misfits
 from wavetree.project.setup import sampling_interval

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from wavetree.arrays import read_arrays, write_arrays
 from wavetree.config import content_digest
 from wavetree.data.event_data import EventData
 from wavetree.misfit.configuration import MisfitConfiguration
-from wavetree.arrays import read_arrays, write_arrays
 from wavetree.project.runner import Runner, Task
 from wavetree.project.setup import SimulationSetup
 from wavetree.project.store import GradientRecord
@@ -198,7 +198,7 @@ class Pipeline:
         advance = self.advance_gradients if gradients else self.advance_misfits
         what = "gradients" if gradients else "misfits"
         return self._runner.block(
-            advance, lambda: self._progress(gradients), len(self.problem.events) * (2 if gradients else 1),
+            advance, lambda: self.progress(gradients), len(self.problem.events) * (2 if gradients else 1),
             timeout=timeout, ping=ping, description=f"{what} of {self.problem.setup.name}",
         )  # fmt: skip
 
@@ -237,6 +237,15 @@ class Pipeline:
             for name, forward in self.problem.forward_tasks.items()
         }
 
+    @property
+    def issued(self) -> int:
+        """How many tasks this pipeline has issued."""
+        return len(self._issued)
+
+    def is_active(self) -> bool:
+        """Whether a task that this pipeline has issued is queued or running."""
+        return any(self._runner.is_active(task) for task in self._issued.values())
+
     def cancel(self) -> int:
         """Stop what this pipeline has issued and return how many tasks that were."""
         return self._runner.cancel(list(self._issued.values()))
@@ -252,18 +261,22 @@ class Pipeline:
 
     def _advance(self, step: Callable[[str], list[Task] | None]) -> bool:
         """Take a step for every event; it returns the tasks that it lacks, None when it is done."""
-        self._runner.poll()
-        lacking = [step(name) for name in self.problem.forward_tasks]
-        if all(tasks is None for tasks in lacking):
-            return True
-        wanted = {(t.digest(), t.outputs): t for tasks in lacking for t in tasks or ()}
-        fresh = {key: task for key, task in wanted.items() if key not in self._issued}
-        if fresh:
-            self._issue(list(fresh.values()))
-            self._issued |= fresh
-        elif not any(self._runner.is_active(t) for t in wanted.values()):
-            self._runner.raise_failures(list(self._issued.values()))
-        return False
+        while True:
+            self._runner.poll()
+            lacking = [step(name) for name in self.problem.forward_tasks]
+            if all(tasks is None for tasks in lacking):
+                return True
+            wanted = {(t.digest(), t.outputs): t for tasks in lacking for t in tasks or ()}
+            fresh = {key: task for key, task in wanted.items() if key not in self._issued}
+            if fresh:
+                self._issue(list(fresh.values()))
+                self._issued |= fresh
+            if any(self._runner.is_active(t) for t in wanted.values()):
+                return False
+            if not fresh:
+                self._runner.raise_failures(list(self._issued.values()))
+                return False
+            # Another process has computed everything since it was found to be lacking: look again.
 
     def _issue(self, tasks: list[Task]) -> None:
         for task in tasks:
@@ -321,7 +334,8 @@ class Pipeline:
     def _misfit_file(self, digest: str) -> Path:
         return self._folder / digest[:2] / f"{digest}.h5"
 
-    def _progress(self, gradients: bool) -> float:
+    def progress(self, gradients: bool) -> float:
+        """Return how much is done of misfits, or of misfits and gradients: 1 or 2 for every event."""
         total = 0.0
         for name, forward in self.problem.forward_tasks.items():
             if self._read_misfit(name) is None:

@@ -18,6 +18,7 @@ from wavetree.model.volume.cartesian import GenericModel
 from wavetree.project.actions import Actions
 from wavetree.project.entities import KINDS, Entities, kind_of, name_of
 from wavetree.project.events import Events, check_positions
+from wavetree.project.inversions import Inversions
 from wavetree.project.log import show_log
 from wavetree.project.pipeline import MisfitProblem, Pipeline, Resources
 from wavetree.project.runner import Runner
@@ -45,7 +46,7 @@ class Project:
 
     Attributes
     ----------
-    entities, events, simulations, waveforms, actions
+    entities, events, simulations, waveforms, actions, inversions
         The parts of the project's interface.
     path
         The folder.
@@ -147,6 +148,7 @@ class Project:
         self.simulations = Simulations(self)
         self.waveforms = Waveforms(self)
         self.actions = Actions(self)
+        self.inversions = Inversions(self)
 
     @cached_property
     def runner(self) -> Runner:

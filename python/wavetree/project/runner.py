@@ -101,6 +101,7 @@ class Runner:
         self.results = results
         self.site = site
         self._active: dict[str, _Active] = {}
+        self._ended = 0  # how many have left `_active` so far
 
     def folder(self, task: Task) -> Path:
         """Return the folder of a task's outputs."""
@@ -155,7 +156,11 @@ class Runner:
             How many are now queued or running because of this call.
         """
         self.poll()
-        asked = {task.digest(): task for task in tasks}
+        asked: dict[str, Task] = {}
+        for task in tasks:
+            known = asked.setdefault(task.digest(), task)
+            if set(known.outputs) < set(task.outputs):
+                asked[task.digest()] = task
         missing = [task for task in asked.values() if not self.is_done(task)]
         if asked and not missing:
             _log.info("Nothing to be done: %s computed already.", _listed(list(asked.values())))
@@ -188,6 +193,7 @@ class Runner:
                 continue
             records.append(self._finish(active, status))
             del self._active[digest]
+            self._ended += 1
             if active.follower is not None and status.state == "done":
                 self._active[digest] = _Active(active.follower, active.threads, active.wall_time)
                 again.append(self._active[digest])
@@ -252,9 +258,12 @@ class Runner:
         deadline = None if timeout is None else time.monotonic() + timeout
         with tqdm(total=total, desc=description, disable=None, leave=False, bar_format=_BAR_FORMAT) as bar:
             try:
+                ended = self._ended
                 while not (done := advance()):
                     left = None if deadline is None else deadline - time.monotonic()
-                    if not self._active or (left is not None and left <= 0):
+                    # What has ended while `advance` looked elsewhere may be what it waits for.
+                    idle, ended = not self._active and ended == self._ended, self._ended
+                    if idle or (left is not None and left <= 0):
                         break
                     pause = ping if bar.disable else min(ping, _BAR_SECONDS)
                     self.site.wait(list(self._active), pause if left is None else min(pause, left))

@@ -93,13 +93,13 @@ class MeshFiles:
         """Return the file of a mesh."""
         return self._folder / f"{digest}.h5"
 
-    def put(self, mesh: Mesh) -> str:
-        """Store a mesh unless it is there already, and return its digest."""
+    def put(self, mesh: Mesh, xdmf: bool = True) -> str:
+        """Store a mesh unless it is there already, for ParaView too if asked, and return its digest."""
         digest = mesh.digest()
         path = self.path(digest)
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            mesh.write_h5(path)
+            mesh.write_h5(path, xdmf=xdmf)
         self._keep(digest, mesh)
         return digest
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import wavetree.config
+from wavetree.arrays import write_text
 from wavetree.config import content_digest
 from wavetree.errors import ConflictError, unknown_name
 from wavetree.mesh import Mesh
-from wavetree.arrays import write_text
 from wavetree.project.events import EventSelection
 from wavetree.project.setup import SETUP_VERSION, SimulationSetup, resolve_time_axis
 from wavetree.simulation.configuration import build_mesh, resolve_boundary_conditions

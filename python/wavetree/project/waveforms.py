@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from wavetree.arrays import array_digest, write_arrays
 from wavetree.config import content_digest
 from wavetree.data.event_data import EventData
 from wavetree.errors import ConflictError, unknown_name
-from wavetree.arrays import array_digest, write_arrays
 from wavetree.project.events import EventSelection
 from wavetree.project.pipeline import ObservedData, read_event_data
 

@@ -8,8 +8,8 @@ from wavetree.simulation.configuration import (
     ModelConfiguration,
     SimulationConfiguration,
     UnstructuredMeshSimulationConfiguration,
-    WaveformSimulationConfiguration,
     WavefieldCompression,
+    WaveformSimulationConfiguration,
     build_mesh,
     resolve_boundary_conditions,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, field_validator
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
 from wavetree.config import Configuration, configuration
 from wavetree.errors import unknown_name
@@ -50,7 +50,8 @@ class Absorbing(Configuration):
     width_in_meters
         Width of the sponge layer that is added outside the mesh [m]; 0 = impedance condition alone.
     reference_velocity
-        Velocity [m/s] for which the sponge's strength is chosen; the largest VP when None.
+        Velocity [m/s] for which the sponge's strength is chosen, usually the largest; needed where there is a
+        sponge. It is not taken from the medium, on which the misfit would then depend in a second way.
     target_reflection
         Amplitude that comes back from the sponge at normal incidence, relative to the incoming one.
 
@@ -65,6 +66,15 @@ class Absorbing(Configuration):
     width_in_meters: NonNegativeFloat = 0.0
     reference_velocity: PositiveFloat | None = None
     target_reflection: Annotated[float, Field(gt=0.0, lt=1.0)] = 1e-4
+
+    @model_validator(mode="after")
+    def _strength_is_known(self) -> Absorbing:
+        if self.width_in_meters > 0.0 and self.reference_velocity is None:
+            raise ValueError(
+                f"width_in_meters is {self.width_in_meters:g} but there is no reference_velocity; give the "
+                "largest velocity [m/s], for which the layer's strength is chosen."
+            )
+        return self
 
 
 BoundaryCondition = HomogeneousDirichlet | Absorbing

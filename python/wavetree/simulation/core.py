@@ -14,7 +14,15 @@ from wavetree.mesh import Mesh
 from wavetree.simulation.boundary import Absorbing, BoundaryCondition
 from wavetree.simulation.sponge import ExtendedMesh, extend
 
-__all__ = ["PARAMETERS", "PRECISIONS", "UNITS", "default_instruction_set", "instruction_sets", "make_core", "make_store"]
+__all__ = [
+    "PARAMETERS",
+    "PRECISIONS",
+    "UNITS",
+    "default_instruction_set",
+    "instruction_sets",
+    "make_core",
+    "make_store",
+]
 
 PARAMETERS: tuple[str, ...] = _core.acoustic_parameters
 UNITS: dict[str, str] = dict(zip(PARAMETERS, _core.acoustic_units, strict=True))
@@ -61,7 +69,8 @@ def make_core(
     for name in PARAMETERS:
         if name not in mesh.element_nodal_fields:
             raise ValueError(
-                f"the mesh has no field {name!r} per element and node, only {sorted(mesh.element_nodal_fields)}; "
+                f"the mesh has no field {name!r} per element and node, only "
+                f"{sorted(mesh.element_nodal_fields)}; "
                 f"attach VP [m/s] and RHO [kg/m^3], arrays (nelem, (order + 1)**{mesh.dim})."
             )
     for condition in conditions:

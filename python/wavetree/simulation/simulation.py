@@ -17,7 +17,7 @@ from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
 from wavetree.simulation.core import PARAMETERS, PRECISIONS, make_core, make_store
 from wavetree.simulation.time_axis import TimeAxis, maximum_time_step, resolve
-from wavetree.simulation.wavefield import storage_schedule
+from wavetree.simulation.wavefield import extra_steps, smooth_adjoint_sources, storage_schedule
 from wavetree.survey.receiver.cartesian import Point2D
 from wavetree.survey.source.cartesian import ScalarPoint2D
 
@@ -65,9 +65,14 @@ class SimulationPlan:
             [
                 "SimulationPlan",
                 f"    {self.n_elements} elements of order {self.order}, {self.n_dofs} degrees of freedom",
-                f"    {self.n_steps} steps of {axis.dt:.4g} s (stable up to {self.maximum_time_step:.4g} s), "
-                f"{axis.start:.4g} to {axis.end:.4g} s",
-                f"    {self.memory_in_bytes / 2**20:.1f} MiB, {self.snapshot_in_bytes / 2**20:.2f} MiB a snapshot",
+                (
+                    f"    {self.n_steps} steps of {axis.dt:.4g} s "
+                    f"(stable up to {self.maximum_time_step:.4g} s), {axis.start:.4g} to {axis.end:.4g} s"
+                ),
+                (
+                    f"    {self.memory_in_bytes / 2**20:.1f} MiB, "
+                    f"{self.snapshot_in_bytes / 2**20:.2f} MiB a snapshot"
+                ),
                 f"    {self.point_updates / 1e6:.4g} million element-node updates",
             ]
         )
@@ -151,9 +156,12 @@ class Simulation:
         self._core, self._extended = make_core(
             self.mesh, self.boundary_conditions, self.precision, threads, instruction_set
         )
-        stfs = [source.source_time_function for source in self.sources]
-        self.time_axis = time_axis or resolve(self.mesh, stfs, self.configuration, self.boundary_conditions)
-        self._store: Any = None
+        functions = [source.source_time_function for source in self.sources]
+        self._stfs = [stf for stf in functions if stf is not None]  # none is None, after the check above
+        self.time_axis = time_axis or resolve(
+            self.mesh, self._stfs, self.configuration, self.boundary_conditions
+        )
+        self._stored: _Stored | None = None
 
     # -- plan ----------------------------------------------------------------------------------
 
@@ -202,23 +210,25 @@ class Simulation:
         SimulationFailed
             If the wavefield is no longer finite.
         """
-        store = None
+        store = stored = None
+        n_steps = self.n_steps
         if wavefield_sampling_interval is not None:
-            steps, weights = storage_schedule(self.n_steps, wavefield_sampling_interval)
-            snapshots = np.empty((len(steps), self._core.n_dofs), dtype=self.precision)
-            store = make_store(self.precision, steps, weights, snapshots)
-            self._snapshots = snapshots
+            stored = _Stored(self, wavefield_sampling_interval)
+            n_steps, store = stored.n_steps, stored.store
         records = self._core.forward(
             self.time_axis.dt,
-            self.n_steps,
+            n_steps,
             self._positions(self.sources),
-            self._source_samples(),
+            self._source_samples(n_steps),
             self._positions(self.receivers),
             store,
             control or _core.Control(),
+        )[:, : self.n_steps + 1]
+        self._stored = stored
+        n_samples, every = (
+            self.time_axis.n_samples,
+            self.configuration.receiver_sampling_interval_in_time_steps,
         )
-        self._store = store
-        n_samples, every = self.time_axis.n_samples, self.configuration.receiver_sampling_interval_in_time_steps
         if self._filtered:
             records = dispersion.filter_records(records)
         values = records[:, None, :n_samples:every].astype(self.precision)
@@ -236,9 +246,7 @@ class Simulation:
         ValueError
             If no run has stored it.
         """
-        if self._store is None:
-            raise ValueError("no wavefield is stored; run with wavefield_sampling_interval=1 or more first.")
-        return self._snapshots
+        return self._stored_field().snapshots
 
     def restore(self, wavefield: np.ndarray, wavefield_sampling_interval: int) -> None:
         """Take over a stored forward field in place of a run.
@@ -250,19 +258,13 @@ class Simulation:
         wavefield_sampling_interval
             The interval of that run.
         """
-        steps, weights = storage_schedule(self.n_steps, wavefield_sampling_interval)
-        expected = (len(steps), self._core.n_dofs)
-        if wavefield.shape != expected or wavefield.dtype != self.precision:
-            raise ValueError(
-                f"wavefield has shape {wavefield.shape} and type {wavefield.dtype}; expected {expected} and "
-                f"{self.precision}: it belongs to another simulation or interval."
-            )
-        self._snapshots = np.ascontiguousarray(wavefield)
-        self._store = make_store(self.precision, steps, weights, self._snapshots)
+        self._stored = _Stored(self, wavefield_sampling_interval, wavefield)
 
     # -- adjoint -------------------------------------------------------------------------------
 
-    def derivative(self, adjoint_sources: Mapping[str, np.ndarray], control: Any = None) -> dict[str, np.ndarray]:
+    def derivative(
+        self, adjoint_sources: Mapping[str, np.ndarray], control: Any = None
+    ) -> dict[str, np.ndarray]:
         """Return the derivative of the misfit by every element-nodal value of every parameter.
 
         Parameters
@@ -287,14 +289,13 @@ class Simulation:
         -----
         The transpose of the forward run, step by step; exact to rounding if every step is stored.
         """
-        if self._store is None:
-            raise ValueError("no wavefield is stored; run with wavefield_sampling_interval=1 or more first.")
+        stored = self._stored_field()
         gradient = self._core.adjoint(
             self.time_axis.dt,
-            self.n_steps,
+            stored.n_steps,
             self._positions(self.receivers),
-            self._adjoint_samples(adjoint_sources),
-            self._store,
+            stored.adjoint_samples(self._adjoint_samples(adjoint_sources)),
+            stored.store,
             control or _core.Control(),
         )
         return {name: self._extended.collect(g) for name, g in zip(PARAMETERS, gradient, strict=True)}
@@ -326,15 +327,21 @@ class Simulation:
     def _positions(points: Iterable[Any]) -> np.ndarray:
         return np.array([point.location for point in points], dtype=np.float64).reshape(-1, 2)
 
-    def _source_samples(self) -> np.ndarray:
+    def _stored_field(self) -> _Stored:
+        if self._stored is None:
+            raise ValueError("no wavefield is stored; run with wavefield_sampling_interval=1 or more first.")
+        return self._stored
+
+    def _source_samples(self, n_steps: int) -> np.ndarray:
         """Amplitudes at the computed steps (n_sources, n_steps), filtered if asked for."""
-        n_samples = self.n_steps + 1
+        # Filtered on a length that does not depend on what is stored, for the same bits with and without.
+        n_samples = 2 * (self.n_steps + 1)
         n_extended = dispersion.extended_length(n_samples) if self._filtered else n_samples
         times = self.time_axis.start + self.time_axis.dt * np.arange(n_extended)
-        samples = np.zeros((len(self.sources), self.n_steps))
-        for row, source in zip(samples, self.sources, strict=True):
-            values = source.f * source.source_time_function.evaluate(times)
-            row[:] = (dispersion.filter_source(values, n_samples) if self._filtered else values)[:-1]
+        samples = np.zeros((len(self.sources), n_steps))
+        for row, source, stf in zip(samples, self.sources, self._stfs, strict=True):
+            values = source.f * stf.evaluate(times)
+            row[:] = (dispersion.filter_source(values, n_samples) if self._filtered else values)[:n_steps]
         return samples
 
     def _adjoint_samples(self, adjoint_sources: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -348,8 +355,34 @@ class Simulation:
         given = np.asarray(adjoint_sources[_FIELD], dtype=np.float64)
         if given.shape != expected:
             raise ValueError(
-                f"adjoint_sources[{_FIELD!r}] has shape {given.shape}; expected {expected}, that of the records."
+                f"adjoint_sources[{_FIELD!r}] has shape {given.shape}; expected {expected}, "
+                "that of the records."
             )
         samples = np.zeros((len(self.receivers), self.n_steps + 1))
         samples[:, :n_samples:every] = every * given[:, 0]
         return dispersion.filter_records_transpose(samples) if self._filtered else samples
+
+
+class _Stored:
+    """The forward field of one simulation at every interval-th step of a run, as the adjoint run reads it."""
+
+    def __init__(self, simulation: Simulation, interval: int, snapshots: np.ndarray | None = None) -> None:
+        n_samples = simulation.n_steps + 1
+        # The source is known on twice the computed steps, so the run may go on for as long again.
+        self.n_steps = simulation.n_steps + min(extra_steps(interval), n_samples)
+        self.interval = interval
+        steps, weights = storage_schedule(self.n_steps, interval)
+        expected = (len(steps), simulation._core.n_dofs)
+        if snapshots is None:
+            snapshots = np.empty(expected, dtype=simulation.precision)
+        if snapshots.shape != expected or snapshots.dtype != simulation.precision:
+            raise ValueError(
+                f"wavefield has shape {snapshots.shape} and type {snapshots.dtype}; expected {expected} and "
+                f"{simulation.precision}: it belongs to another simulation or interval."
+            )
+        self.snapshots = np.ascontiguousarray(snapshots)
+        self.store = make_store(simulation.precision, steps, weights, self.snapshots)
+
+    def adjoint_samples(self, samples: np.ndarray) -> np.ndarray:
+        """Return adjoint sources as the run on these snapshots needs them, (n_receivers, n_steps + 1)."""
+        return np.ascontiguousarray(smooth_adjoint_sources(samples, self.interval)[:, : self.n_steps + 1])

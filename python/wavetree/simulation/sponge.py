@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wavetree.mesh import Mesh
+from wavetree.mesh.interpolation import gll_points
 from wavetree.simulation.boundary import Absorbing, BoundaryCondition
 
 __all__ = ["ExtendedMesh", "extend"]
@@ -93,7 +94,8 @@ def extend(mesh: Mesh, conditions: Iterable[BoundaryCondition], order: int) -> E
     Raises
     ------
     ValueError
-        If a side with a sponge is not a plane normal to a coordinate axis, or no reference velocity is given.
+        If a side with a sponge is not a plane normal to a coordinate axis, or two of them share a plane and
+        touch.
 
     Notes
     -----
@@ -103,27 +105,39 @@ def extend(mesh: Mesh, conditions: Iterable[BoundaryCondition], order: int) -> E
     n_nodes = (order + 1) ** mesh.dim
     source = np.arange(mesh.nelem * n_nodes).reshape(mesh.nelem, n_nodes)
     extended = ExtendedMesh(mesh, order, source)
+    layers: dict[str, _Layer] = {}
     for condition in conditions:
         if isinstance(condition, Absorbing) and condition.width_in_meters > 0.0:
             for name in condition.side_sets:
                 layer = _layer(mesh, name, condition)
+                _refuse_neighbours(mesh, name, layer, layers)
+                layers[name] = layer
                 extended = _add_layer(extended, name, layer)
     return extended
 
 
+def _refuse_neighbours(mesh: Mesh, name: str, layer: _Layer, layers: dict[str, _Layer]) -> None:
+    """Refuse two layers side by side: nothing would connect them, and waves would run along the crack."""
+    for other, known in layers.items():
+        ours, theirs = (_side_points(mesh, mesh.side_sets[key]) for key in (name, other))
+        touching = np.intersect1d(ours, theirs)
+        if known.axis == layer.axis and len(touching):
+            raise ValueError(
+                f"side sets {other!r} and {name!r} touch and lie in one plane; expected one side set where "
+                "width_in_meters > 0: attach one with the rows of both."
+            )
+
+
 def _layer(mesh: Mesh, name: str, condition: Absorbing) -> _Layer:
-    if condition.reference_velocity is None:
-        raise ValueError(
-            f"Absorbing on {name!r} has a width of {condition.width_in_meters:g} m but no reference_velocity; "
-            "give the largest velocity [m/s], for which the layer's strength is chosen."
-        )
+    assert condition.reference_velocity is not None  # a sponge cannot be configured without
     coordinates = mesh.points[_side_points(mesh, mesh.side_sets[name])].reshape(-1, mesh.dim)
     spread = np.ptp(coordinates, axis=0)
     axis = int(np.argmin(spread))
     if spread[axis] > 1e-9 * np.ptp(mesh.points[:, axis]):
         raise ValueError(
-            f"side set {name!r} is not a plane normal to an axis (it spans {spread.tolist()} m); expected a straight "
-            "side where width_in_meters > 0: use width_in_meters=0 (impedance condition alone) there."
+            f"side set {name!r} is not a plane normal to an axis (it spans {spread.tolist()} m); expected a "
+            "straight side where width_in_meters > 0: use width_in_meters=0 (impedance condition alone) "
+            "there."
         )
     plane = float(coordinates[0, axis])
     outward = 1 if plane > 0.5 * (mesh.points[:, axis].min() + mesh.points[:, axis].max()) else -1
@@ -164,7 +178,7 @@ def _add_layer(extended: ExtendedMesh, name: str, layer: _Layer) -> ExtendedMesh
     across = np.repeat(drawn[:, :, None] if layer.axis == 0 else drawn[:, None, :], order + 1, 2 - layer.axis)
     source = np.tile(across.reshape(len(sides), -1), (n_layers, 1))
 
-    side_sets = _continue_side_sets(mesh, name, layer, n_layers, flipped)
+    side_sets = _continue_side_sets(mesh, name, layer, n_layers, edge)
     grown = Mesh(points, np.concatenate([mesh.connectivity, connectivity]), mesh.shape_order, side_sets)
     return ExtendedMesh(grown, order, np.concatenate([extended.source, source]), [*extended.layers, layer])
 
@@ -176,7 +190,7 @@ def _extrude_points(
     g = mesh.shape_order
     inner, position = np.unique(edge, return_inverse=True)
     position = position.reshape(edge.shape)
-    reference = np.unique(Mesh(np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]]), np.arange(4)[None]).node_coordinates(g)[..., 0])
+    reference = 0.5 * (gll_points(g) + 1.0)
     offsets = np.concatenate([k + reference[1:] for k in range(n_layers)]) * layer.width / n_layers
     new = np.repeat(mesh.points[inner][None], len(offsets), axis=0)
     new[:, :, layer.axis] += layer.outward * offsets[:, None]
@@ -199,24 +213,25 @@ def _extrude_elements(levels: np.ndarray, layer: _Layer, g: int, n_layers: int) 
 
 
 def _continue_side_sets(
-    mesh: Mesh, name: str, layer: _Layer, n_layers: int, flipped: np.ndarray
+    mesh: Mesh, name: str, layer: _Layer, n_layers: int, edge: np.ndarray
 ) -> dict[str, np.ndarray]:
-    sides = mesh.side_sets[name]
-    n_sides, first = len(sides), mesh.nelem
-    tangent = 1 - layer.axis
-    result = {}
+    """Side sets with the layer's ends; edge holds the inner points (n_sides, g + 1) in ascending order."""
+    n_sides, first, tangent = len(edge), mesh.nelem, 1 - layer.axis
+    ends = edge[:, [0, -1]]
+    points, counts = np.unique(ends, return_counts=True)
+    last = np.isin(ends, points[counts == 1])  # ends of the side, not of its facets alone
+    outermost = first + (n_layers - 1) * n_sides + np.arange(n_sides)
+    result = {name: np.stack([outermost, np.full(n_sides, 2 * layer.axis + (layer.outward > 0))], axis=1)}
     for other, members in mesh.side_sets.items():
         if other == name:
-            outermost = first + (n_layers - 1) * n_sides + np.arange(n_sides)
-            result[other] = np.stack([outermost, np.full(n_sides, 2 * layer.axis + (layer.outward > 0))], axis=1)
             continue
+        # By the points they have in common: at a corner the two sides may belong to different elements.
+        corners = _side_points(mesh, members)[:, [0, -1]]
+        heights = np.ptp(mesh.points[corners, layer.axis], axis=1)
+        off_plane = heights > 1e-9 * np.ptp(mesh.points[:, layer.axis])
         added = [members]
-        known = {(int(e), int(s)) for e, s in members}
-        for i, (element, side) in enumerate(sides):
-            for end in (0, 1):
-                neighbour = 2 * (1 - side // 2) + (1 - end if flipped[i] else end)
-                if (int(element), int(neighbour)) in known:
-                    new = first + i + n_sides * np.arange(n_layers)
-                    added.append(np.stack([new, np.full(n_layers, 2 * tangent + end)], axis=1))
+        for i, end in np.argwhere(last & np.isin(ends, corners[off_plane])):
+            new = first + i + n_sides * np.arange(n_layers)
+            added.append(np.stack([new, np.full(n_layers, 2 * tangent + end)], axis=1))
         result[other] = np.concatenate(added)
     return result

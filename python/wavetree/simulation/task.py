@@ -44,8 +44,8 @@ class _Meshes:
                 mesh = Mesh.from_h5(file)
                 if mesh.digest() != digest:
                     raise ValueError(
-                        f"mesh file {file!r} has other content than when the task was made; delete it to have it "
-                        "made anew."
+                        f"mesh file {file!r} has other content than when the task was made; delete it to "
+                        "have it made anew."
                     )
                 self._meshes[digest] = mesh
                 if len(self._meshes) > self._kept:
@@ -143,8 +143,8 @@ class ForwardTask(Configuration):
         wavelets = self.wavelet if len(self.wavelet) > 1 else self.wavelet * len(sources)
         if len(wavelets) != len(sources):
             raise ValueError(
-                f"wavelet has {len(wavelets)} entries, but {self.event.event_name} has {len(sources)} sources; give "
-                "one, or one per source."
+                f"wavelet has {len(wavelets)} entries, but {self.event.event_name} has "
+                f"{len(sources)} sources; give one, or one per source."
             )
         return Simulation(
             _MESHES.get(self.mesh_file, self.mesh_digest),
@@ -157,7 +157,7 @@ class ForwardTask(Configuration):
             self.boundary_conditions,
             time_axis=TimeAxis(self.start_time_in_seconds, self.time_step_in_seconds, self.n_steps),
             threads=threads,
-            event_name=self.event.event_name,
+            event_name=str(self.event.event_name),
             instruction_set=self.instruction_set,
         )
 

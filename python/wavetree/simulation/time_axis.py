@@ -17,6 +17,9 @@ from wavetree.survey.stf import SourceTimeFunction
 __all__ = ["TimeAxis", "maximum_time_step", "resolve"]
 
 _SAFETY = 0.9
+# The residual bounds the distance to some eigenvalue; where the largest ones cluster, a larger one may be
+# missed by some tenths of a percent.
+_MISSED = 0.995
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,10 @@ def maximum_time_step(mesh: Mesh, boundary_conditions: Iterable[BoundaryConditio
     Notes
     -----
     dt_max = 2 / sqrt(λ_max(M⁻¹K)), the eigenvalue from a few Lanczos steps on the operator itself, with
-    the residual norm added so that it is an upper bound. Always in double precision.
+    the residual norm and a margin of 1 % added so that it is an upper bound. Always in double precision.
     """
     core, _ = make_core(mesh, tuple(boundary_conditions), "float64", threads=1)
-    return float(core.maximum_time_step())
+    return _MISSED * float(core.maximum_time_step())
 
 
 def resolve(
@@ -110,7 +113,7 @@ def resolve(
         return TimeAxis(start, span / n_steps, n_steps)
     if step > largest:
         raise ValueError(
-            f"time_step_in_seconds is {step:g}, larger than the largest stable step {largest:g} s of this mesh "
-            "and model; choose a smaller one or leave it out."
+            f"time_step_in_seconds is {step:g}, larger than the largest stable step {largest:g} s of this "
+            "mesh and model; choose a smaller one or leave it out."
         )
     return TimeAxis(start, step, math.ceil(span / step - 1e-9))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wavetree.domain import BoxDomain2D
 from wavetree.survey.event import Event
 from wavetree.survey.stf import SourceTimeFunction
-from wavetree.viz.style import COLORS, figure_of, label_space
+from wavetree.viz.style import COLORS, figure_of, label_space, prefixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def draw_positions(axes: Axes, events: Iterable[Event]) -> None:
         "receivers": {r.location: None for event in events for r in event.receivers},
         "sources": {s.location: None for event in events for s in event.sources},
     }
-    looks = {
+    looks: dict[str, Any] = {
         "receivers": {"marker": "o", "s": 9, "color": COLORS[0], "edgecolors": "white", "linewidths": 0.3},
         "sources": {"marker": "*", "s": 130, "color": COLORS[1], "edgecolors": "white", "linewidths": 0.6},
     }
@@ -67,10 +67,11 @@ def draw_positions(axes: Axes, events: Iterable[Event]) -> None:
 
 def draw_wavelets(axes: Axes, wavelets: Sequence[SourceTimeFunction], times: np.ndarray) -> None:
     """Draw source time functions at times [s]."""
+    factor, unit = prefixed(float(np.abs(times).max()), "s")
     for wavelet, color in zip(wavelets, _cycle(len(wavelets)), strict=True):
-        axes.plot(times, wavelet.evaluate(times), color=color, label=type(wavelet).__name__)
-    axes.set(xlabel="time [s]", ylabel="amplitude", xlim=(times[0], times[-1]), title="wavelet")
-    axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4))
+        axes.plot(factor * times, wavelet.evaluate(times), color=color)
+    axes.set(xlabel=f"time [{unit}]", ylabel="amplitude", title=_names(wavelets))
+    axes.set_xlim(factor * times[0], factor * times[-1])
     axes.grid(alpha=0.3)
 
 
@@ -91,18 +92,26 @@ def draw_spectra(
         Frequency up to which the mesh resolves waves [Hz], drawn as line.
     """
     step, size = times[1] - times[0], 16 * times.size
-    frequencies, highest = np.fft.rfftfreq(size, step), 0.0
+    frequencies = np.fft.rfftfreq(size, step)
+    highest = 1.2 * max([w.maximum_frequency() or 0.5 / step for w in wavelets] + [mesh_frequency or 0.0])
+    factor, unit = prefixed(highest, "Hz")
+    shown = frequencies <= highest
     for wavelet, color in zip(wavelets, _cycle(len(wavelets)), strict=True):
         spectrum = np.abs(np.fft.rfft(wavelet.evaluate(times), size))
-        axes.plot(frequencies, spectrum / (spectrum.max() or 1.0), color=color)
-        highest = max(highest, wavelet.maximum_frequency() or 0.5 / step)
+        axes.plot(factor * frequencies[shown], (spectrum / (spectrum.max() or 1.0))[shown], color=color)
     if mesh_frequency is not None:
-        axes.axvline(mesh_frequency, color="0.4", linestyle="--", label="resolved by the mesh")
-        axes.legend(loc="best", frameon=False, fontsize="small")
-        highest = max(highest, 1.05 * mesh_frequency)
-    axes.set(xlabel="frequency [Hz]", ylabel="relative amplitude", xlim=(0.0, highest), title="spectrum")
-    axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4))
+        axes.axvline(factor * mesh_frequency, color="0.4", linestyle="--")
+        axes.annotate(
+            "limit of the mesh", (factor * mesh_frequency, 1.0), (-3.0, 0.0), textcoords="offset points",
+            rotation=90, ha="right", va="top", fontsize="small", color="0.3",
+        )  # fmt: skip
+    axes.set(xlabel=f"frequency [{unit}]", ylabel="relative amplitude", title="spectrum")
+    axes.set_xlim(0.0, factor * highest)
     axes.grid(alpha=0.3)
+
+
+def _names(wavelets: Sequence[SourceTimeFunction]) -> str:
+    return ", ".join(dict.fromkeys(type(wavelet).__name__ for wavelet in wavelets))
 
 
 def _cycle(number: int) -> list[str]:

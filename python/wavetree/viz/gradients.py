@@ -9,7 +9,7 @@ from wavetree.mesh import Mesh
 from wavetree.survey.event import Event
 from wavetree.viz.domain import draw_positions
 from wavetree.viz.mesh import draw_field, field_values, gradient_label, parameters
-from wavetree.viz.style import add_colorbar, new_figure, symmetric
+from wavetree.viz.style import add_colorbar, new_figure, stacked, symmetric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +44,7 @@ def plot_gradients(total: Mesh, single: Mapping[str, Mesh], events: Sequence[Eve
         _draw_total(figure, total, fields, events)
         return figure
     figure = new_figure(max(width, 2.0 * len(shown) + 1.3), top + bottom)
-    upper, lower = figure.subfigures(2, 1, height_ratios=[top, bottom])
+    upper, lower = stacked(figure, top, bottom)
     _draw_total(upper, total, fields, events)
     _draw_single(lower, dict(shown), fields, {str(event.event_name): event for event in events})
     return figure
@@ -56,6 +56,7 @@ def _draw_total(figure: Any, total: Mesh, fields: Sequence[str], events: Sequenc
         values = field_values(total, field)
         draw_field(axes, total, values, symmetric(gradient_label(field), values), f"{field}: {of}")
         draw_positions(axes, events)
+        axes.label_outer()
 
 
 def _draw_single(
@@ -71,4 +72,4 @@ def _draw_single(
             draw_positions(axes, [events[name]])
             axes.locator_params(nbins=3)
             axes.label_outer()
-        add_colorbar(image, list(row), scale)
+        add_colorbar(image, row[-1], scale)

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_field", "field_values", "gradient_label", "is_gradient", "parameters", "plot_field", "plot_models"]
+__all__ = [
+    "draw_field",
+    "field_values",
+    "gradient_label",
+    "is_gradient",
+    "parameters",
+    "plot_field",
+    "plot_models",
+]
 
 # More cells than this are not told apart in a figure, they only take time.
 _MOST_CELLS = 300_000
@@ -87,7 +95,7 @@ def plot_models(meshes: Mapping[str, Mesh], fields: Sequence[str] | None = None)
         for axes, (title, mesh) in zip(row, meshes.items(), strict=True):
             image = draw_field(axes, mesh, values[title], scale, f"{title}: {field}", colorbar=False)
             axes.label_outer()
-        add_colorbar(image, list(row), scale)
+        add_colorbar(image, row[-1], scale)
     return figure
 
 
@@ -102,9 +110,17 @@ def is_gradient(mesh: Mesh) -> bool:
     return "FemMassMatrix" in mesh.element_nodal_fields
 
 
-def gradient_label(parameter: str) -> str:
-    """Return name and unit of the gradient by a parameter in two dimensions."""
-    unit = unit_of(parameter)
+def gradient_label(parameter: str, unit: str | None = None) -> str:
+    """Return name and unit of the gradient by a parameter in two dimensions.
+
+    Parameters
+    ----------
+    parameter
+        Name of the parameter.
+    unit
+        Unit of what the derivative is taken by; that of the parameter when None, empty for none.
+    """
+    unit = unit_of(parameter) if unit is None else unit
     return f"∂χ/∂{parameter} [misfit / ({unit}) / m²]" if unit else f"∂χ/∂{parameter} [misfit / m²]"
 
 
@@ -162,14 +178,16 @@ def draw_field(
             "file with ParaView."
         )
     nodes, values = _nodes(mesh, values)
+    x, y = nodes.reshape(-1, 2).T
     triangles = _triangles(len(values), round(values.shape[1] ** 0.5) - 1)
-    image = axes.tripcolor(
-        Triangulation(*nodes.reshape(-1, 2).T, triangles=triangles), values.ravel(),
-        shading="gouraud", cmap=scale.colormap, vmin=scale.low, vmax=scale.high, rasterized=True,
+    pen: Any = axes  # matplotlib's stubs do not know what tripcolor takes
+    image = pen.tripcolor(
+        Triangulation(x, y, triangles), values.ravel(), shading="gouraud", cmap=scale.colormap,
+        vmin=scale.low, vmax=scale.high, rasterized=True,
     )  # fmt: skip
     label_space(axes, mesh.bounds, title)
     if colorbar:
-        add_colorbar(image, [axes], scale)
+        add_colorbar(image, axes, scale)
     return image
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wavetree.mesh import Mesh, resolved_frequency
 from wavetree.project.events import EventSelection
 from wavetree.viz.domain import draw_positions, draw_spectra, draw_wavelets, plot_domain
 from wavetree.viz.gradients import plot_gradients
-from wavetree.viz.inversion import plot_inversion
+from wavetree.viz.inversion import plot_history, plot_inversion
 from wavetree.viz.iteration import plot_iteration
 from wavetree.viz.mesh import draw_field, field_values, parameters, plot_models
 from wavetree.viz.misfits import plot_misfits
-from wavetree.viz.style import new_figure, scale_of
+from wavetree.viz.style import new_figure, scale_of, stacked
 from wavetree.viz.waveforms import plot_waveforms
 
 if TYPE_CHECKING:
@@ -73,11 +73,12 @@ class NotebookFigures:
         mesh = self._project.meshes.get(setup.mesh_digest)
         fields = parameters(mesh)
         figure = new_figure(4.4 * len(fields), 6.2)
-        top, bottom = figure.subfigures(2, 1, height_ratios=[1.9, 1.0])
+        top, bottom = stacked(figure, 1.9, 1.0)
         for axes, field in zip(top.subplots(1, len(fields), squeeze=False)[0], fields, strict=True):
             values = field_values(mesh, field)
             draw_field(axes, mesh, values, scale_of(field, values), f"{setup.name}: {field}")
             draw_positions(axes, chosen)
+            axes.label_outer()
         top.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         left, right = bottom.subplots(1, 2)
         wavelets, times = setup.event_configuration.wavelets, setup.time_axis.times
@@ -168,13 +169,14 @@ class NotebookFigures:
         single = {name: total([name]) for name in names} if len(names) > 1 else {}
         return plot_gradients(total(names), single, chosen)
 
-    def model(self, simulation_configuration: Any, fields: str | Sequence[str] | None = None) -> Figure:
-        """Draw the medium of a simulation, or those of several with the same colours.
+    def model(self, models: Any, fields: str | Sequence[str] | None = None) -> Figure:
+        """Draw media side by side, with the same colours.
 
         Parameters
         ----------
-        simulation_configuration
-            One name or several.
+        models
+            One simulation configuration or several, by name or themselves; or names, configurations and
+            meshes by title.
         fields
             One parameter or several; all when None.
 
@@ -183,9 +185,61 @@ class NotebookFigures:
         ValueError
             For unknown names.
         """
-        given = simulation_configuration
-        configurations = given if isinstance(given, (list, tuple)) else [given]
-        if not configurations:
-            raise ValueError("simulation_configuration is empty; expected one name or several.")
-        meshes = {_name(c): self._project.simulations.get_mesh(c) for c in configurations}
+        if not isinstance(models, Mapping):
+            models = {_name(m): m for m in (models if isinstance(models, (list, tuple)) else [models])}
+        if not models:
+            raise ValueError("models is empty; expected one name or several.")
+        find = self._project.simulations.get_mesh
+        meshes = {title: m if isinstance(m, Mesh) else find(m) for title, m in models.items()}
         return plot_models(meshes, [fields] if isinstance(fields, str) else fields)
+
+    def inversion(self, inverse_problem_configuration: Any, models: bool = True) -> Figure:
+        """Draw misfits, trust region and tree of an inversion, and its newest model.
+
+        Parameters
+        ----------
+        inverse_problem_configuration
+            Name of the inverse problem, or its configuration.
+        models
+            Draw the newest model, and how it differs from the prior.
+        """
+        inversions, name = self._project.inversions, _name(inverse_problem_configuration)
+        iterations = inversions.tree(name).iterations
+        if len(iterations) < 2 or not models:
+            return plot_history(iterations)
+        newest, prior = (inversions.get_model(name, one.id) for one in (iterations[-1], iterations[0]))
+        return plot_inversion(iterations, newest, prior)
+
+    def iteration(self, inverse_problem_configuration: Any, iteration_id: int | None = None) -> Figure:
+        """Draw model, gradient, smoothed gradient, accepted step and trials of an iteration.
+
+        Parameters
+        ----------
+        inverse_problem_configuration
+            Name of the inverse problem, or its configuration.
+        iteration_id
+            The iteration; the newest that has a gradient when None.
+
+        Raises
+        ------
+        ValueError
+            If the iteration is unknown, or has no gradient yet.
+        """
+        inversions, name = self._project.inversions, _name(inverse_problem_configuration)
+        if iteration_id is None:
+            known = [i.id for i in inversions.tree(name) if i.gradient_norm is not None]
+            iteration_id = known[-1] if known else 0
+        iteration = inversions.get_iteration(name, iteration_id)
+        gradients = {
+            title: inversions.get_gradient(name, iteration_id, preconditioned)
+            for title, preconditioned in (("gradient", False), ("smoothed gradient", True))
+        }
+        if iteration.settings.preconditioner is None:
+            del gradients["smoothed gradient"]
+        accepted = inversions.get_model(name, iteration.children[0]) if iteration.accepted else None
+        model = inversions.get_model(name, iteration_id)
+        return plot_iteration(iteration, model, gradients, accepted)
+
+
+def _name(configuration: Any) -> str:
+    return configuration if isinstance(configuration, str) else str(configuration.name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import pyplot
+
+from wavetree.simulation.core import UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,12 +22,15 @@ __all__ = [
     "figure_of",
     "label_space",
     "new_figure",
+    "prefixed",
     "scale_of",
+    "stacked",
     "symmetric",
     "unit_of",
 ]
 
-_UNITS = {"VP": "m/s", "RHO": "kg/m³", "FemMassMatrix": "m²", "Valence": ""}
+_PREFIXES = {-4: "p", -3: "n", -2: "µ", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
+_SUPERSCRIPT = {"^2": "²", "^3": "³"}
 _SEQUENTIAL, _DIVERGING = "viridis", "RdBu_r"
 # Okabe & Ito (2008): told apart with any kind of colour vision.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -58,7 +63,10 @@ class Scale:
 
 def unit_of(field: str) -> str:
     """Return the unit of a field, empty if it has none or none is known."""
-    return _UNITS.get(field, "")
+    unit = "m²" if field == "FemMassMatrix" else UNITS.get(field, "")
+    for plain, raised in _SUPERSCRIPT.items():
+        unit = unit.replace(plain, raised)
+    return unit
 
 
 def scale_of(field: str, *values: np.ndarray) -> Scale:
@@ -79,23 +87,44 @@ def symmetric(label: str, *values: np.ndarray) -> Scale:
     return Scale(-limit, limit, _DIVERGING, label, "both" if largest > limit * (1 + 1e-9) else "neither")
 
 
+def prefixed(largest: float, unit: str) -> tuple[float, str]:
+    """Return the number that takes values of a unit to a handy size, and the unit with its prefix.
+
+    Parameters
+    ----------
+    largest
+        Largest value that is shown.
+    unit
+        A unit without a prefix, for example "s".
+    """
+    power = int(np.clip(np.floor(np.log10(abs(largest)) / 3), -4, 3)) if largest else 0
+    return 10.0 ** (-3 * power), f"{_PREFIXES[power]}{unit}"
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of a size in inches whose parts make room for each other."""
     return pyplot.figure(figsize=(width, height), layout="constrained")
 
 
+def stacked(figure: Any, upper: float, lower: float) -> tuple[Any, Any]:
+    """Split a figure in two, one above the other, of heights in a proportion."""
+    top, bottom = figure.subfigures(2, 1, height_ratios=[upper, lower])
+    return top, bottom
+
+
 def figure_of(axes: Axes | None, width: float = 6.0, height: float = 5.0) -> tuple[Figure, Axes]:
     """Return the figure of axes, and the axes; new ones when None."""
-    if axes is None:
-        figure = new_figure(width, height)
-        return figure, figure.add_subplot()
-    figure: Any = axes.get_figure(root=True)
-    return figure, axes
+    if axes is not None:
+        drawn: Any = axes.get_figure(root=True)
+        return drawn, axes
+    figure = new_figure(width, height)
+    return figure, figure.add_subplot()
 
 
-def add_colorbar(image: Any, axes: Sequence[Axes], scale: Scale) -> None:
-    """Put the colour bar of an image beside axes."""
-    bar = axes[0].figure.colorbar(image, ax=axes, label=scale.label, extend=scale.extend, shrink=0.85)
+def add_colorbar(image: Any, axes: Axes, scale: Scale) -> None:
+    """Put the colour bar of an image beside axes, as high as they are."""
+    place = axes.inset_axes((1.04, 0.0, 0.05, 1.0))
+    bar: Any = axes.figure.colorbar(image, cax=place, label=scale.label, extend=scale.extend)
     bar.formatter.set_powerlimits((-3, 5))
     bar.formatter.set_useOffset(False)
 

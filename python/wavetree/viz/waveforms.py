@@ -9,7 +9,7 @@ import numpy as np
 
 from wavetree.data.event_data import EventData
 from wavetree.data.resample import SampleAxis
-from wavetree.viz.style import COLORS, new_figure
+from wavetree.viz.style import COLORS, Scale, add_colorbar, new_figure, prefixed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_waveforms"]
 
-_WIGGLES = 8  # receivers that are drawn as lines
+_WIGGLES = 5  # receivers that are drawn as lines
 _EVENTS = 6  # rows of a figure; more are not legible
 _COVERED = 0.998  # share of the samples within the colour scale
 
@@ -39,34 +39,44 @@ def plot_waveforms(data: Mapping[str, Sequence[EventData]], receiver_field: str,
         The figure; of more than 6 events the first 6 are in it.
     """
     names, events = list(data), list(zip(*data.values(), strict=True))
-    columns = len(names) + (len(names) == 2) + 1
     shown = events[:_EVENTS]
-    figure = new_figure(4.0 * columns, 3.6 * len(shown) + 0.4)
+    figure = new_figure(max(7.0, 3.3 * (len(names) + (len(names) == 2)) + 0.8), 6.0 * len(shown) + 0.3)
     if len(events) > len(shown):
         figure.suptitle(f"the first {len(shown)} of {len(events)} events")
-    grid = figure.subplots(len(shown), columns, squeeze=False)
-    for row, records in zip(grid, shown, strict=True):
-        _draw_event(row, dict(zip(names, records, strict=True)), receiver_field, component)
+    for part, records in zip(figure.subfigures(len(shown), 1, squeeze=False)[:, 0], shown, strict=True):
+        _draw_event(part, dict(zip(names, records, strict=True)), receiver_field, component)
     return figure
 
 
-def _draw_event(row: Sequence[Axes], records: dict[str, EventData], field: str, component: str) -> None:
+def _draw_event(figure: Any, records: dict[str, EventData], field: str, component: str) -> None:
     receivers, axis = _common_receivers(list(records.values())), _common_axis(list(records.values()))
     cubes = {name: _cube(event, receivers, field, component, axis) for name, event in records.items()}
     gathers = dict(cubes)
+    limit = float(np.quantile(np.abs(np.stack(list(cubes.values()))), _COVERED)) or 1.0
     if len(cubes) == 2:
         first, second = cubes
-        gathers[f"{second} − {first}"] = cubes[second] - cubes[first]
-    sizes = np.concatenate([np.abs(values).ravel() for values in cubes.values()])
-    limit = float(np.quantile(sizes, _COVERED)) or 1.0
-    event = next(iter(records.values())).event_name
-    for axes, (name, values) in zip(row, gathers.items(), strict=False):
+        difference = cubes[second] - cubes[first]
+        gain = _gain(float(np.quantile(np.abs(difference), _COVERED)), limit)
+        gathers[f"{gain:g} × difference" if gain > 1.0 else "difference"] = gain * difference
+    grid = figure.add_gridspec(2, len(gathers), height_ratios=[3.2, 2.6])
+    row = [figure.add_subplot(grid[0, k]) for k in range(len(gathers))]
+    scale = Scale(-limit, limit, "RdBu_r", f"{field} {component}", "both")
+    for axes, (name, values) in zip(row, gathers.items(), strict=True):
         image = _draw_gather(axes, values, axis, limit)
-        axes.set_title(f"{event}\n{name}", fontsize="medium")
-    bar = row[0].figure.colorbar(image, ax=list(row[: len(gathers)]), extend="both", pad=0.01, shrink=0.9)
-    bar.set_label(f"{field} {component}")
-    bar.formatter.set_powerlimits((-2, 3))
-    _draw_wiggles(row[-1], cubes, axis, receivers)
+        axes.set_title(name, fontsize="medium")
+        if axes is not row[0]:
+            axes.set_ylabel("")
+            axes.tick_params(labelleft=False)
+    add_colorbar(image, row[-1], scale)
+    figure.suptitle(next(iter(records.values())).event_name)
+    _draw_wiggles(figure.add_subplot(grid[1, :]), cubes, axis)
+
+
+def _gain(size: float, limit: float) -> float:
+    """A round number, at least 1, that makes values of a size fit to a limit."""
+    room = limit / size if size > 0.0 else 1.0
+    power = 10.0 ** np.floor(np.log10(max(room, 1.0)))
+    return float(max(m for m in (1.0, 2.0, 5.0) if m * power <= max(room, 1.0)) * power)
 
 
 def _common_receivers(records: Sequence[EventData]) -> list[str]:
@@ -96,24 +106,34 @@ def _cube(event: EventData, receivers: list[str], field: str, component: str, ax
 
 
 def _draw_gather(axes: Axes, values: np.ndarray, axis: SampleAxis, limit: float) -> Any:
-    extent = (-0.5, values.shape[0] - 0.5, axis.end_time_in_seconds, axis.start_time_in_seconds)
+    factor, unit = prefixed(max(abs(axis.start_time_in_seconds), abs(axis.end_time_in_seconds)), "s")
+    top, bottom = factor * axis.start_time_in_seconds, factor * axis.end_time_in_seconds
     image = axes.imshow(
-        values.T, extent=extent, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest"
-    )
-    axes.set(xlabel="receiver", ylabel="time [s]")
-    axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
+        values.T, extent=(-0.5, values.shape[0] - 0.5, bottom, top), aspect="auto", cmap="RdBu_r",
+        vmin=-limit, vmax=limit, interpolation="nearest",
+    )  # fmt: skip
+    axes.set(xlabel="receiver", ylabel=f"time [{unit}]")
     return image
 
 
-def _draw_wiggles(axes: Axes, cubes: dict[str, Any], axis: SampleAxis, receivers: list[str]) -> None:
-    chosen = np.unique(np.linspace(0, len(receivers) - 1, _WIGGLES).astype(int))
-    peaks = {k: max(float(np.abs(v[k]).max()) for v in cubes.values()) or 1.0 for k in chosen}
-    for color, (name, values) in zip(COLORS, cubes.items(), strict=False):
+def _draw_wiggles(axes: Axes, cubes: dict[str, Any], axis: SampleAxis) -> None:
+    count = len(next(iter(cubes.values())))
+    chosen = np.unique(np.linspace(0, count - 1, min(_WIGGLES + 2, count)).astype(int))
+    chosen = chosen[1:-1] if len(chosen) > 2 else chosen
+    factor, unit = prefixed(float(np.abs(axis.times).max()), "s")
+    for style, (name, values) in zip(_styles(len(cubes)), cubes.items(), strict=True):
         for row, k in enumerate(chosen):
-            line = row - 0.45 * values[k] / peaks[k]
-            axes.plot(axis.times, line, color=color, linewidth=1.0, label=name if row == 0 else None)
-    axes.set(xlabel="time [s]", ylabel="receiver (each scaled)", xlim=(axis.times[0], axis.times[-1]))
+            peak = max(float(np.abs(v[k]).max()) for v in cubes.values()) or 1.0
+            label = name if row == 0 else None
+            axes.plot(factor * axis.times, row - 0.55 * values[k] / peak, label=label, **style)
+    axes.set(xlabel=f"time [{unit}]", ylabel="receiver (each scaled)")
+    axes.set_xlim(factor * axis.times[0], factor * axis.times[-1])
     axes.set_yticks(range(len(chosen)), [str(k) for k in chosen])
-    axes.set_ylim(len(chosen) - 0.3, -1.6)
-    axes.ticklabel_format(axis="x", style="sci", scilimits=(-3, 4))
+    axes.set_ylim(len(chosen) - 0.3, -1.3)
     axes.legend(loc="upper left", fontsize="small", frameon=False, ncols=len(cubes))
+
+
+def _styles(number: int) -> list[dict[str, Any]]:
+    """The first, usually observed data, as broad line that the others lie on."""
+    rest = [{"color": COLORS[k % len(COLORS)], "linewidth": 1.1} for k in range(1, number)]
+    return [{"color": "0.55", "linewidth": 2.2}, *rest]

@@ -33,6 +33,6 @@ class IsotropicAcoustic(Configuration):
         shape = np.shape(coordinates)[:-1]
         return {"VP": np.full(shape, self.vp), "RHO": np.full(shape, self.rho)}
 
-    def slowest_velocity(self, bounds: tuple[tuple[float, float], ...]) -> float:  # noqa: ARG002
+    def slowest_velocity(self, bounds: tuple[tuple[float, float], ...]) -> float:
         """Return VP [m/s]; the box does not matter."""
         return self.vp

@@ -1,0 +1,197 @@
+"""The five properties of smoothing, on boxes and curved meshes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from meshes import shuffled, sinusoidal
+from simulations import UNIT
+from wavetree.config import load
+from wavetree.mesh import Mesh, box_mesh
+from wavetree.smoothing import ConstantSmoothing, smoother
+
+LENGTHS = [0.02, 0.05, 0.2, (0.02, 0.1), (0.0, 0.05)]
+
+
+class Case:
+    """A mesh of the unit square with an order of nodes."""
+
+    def __init__(self, order: int, n: int, curved: bool, points_per_wavelength: float) -> None:
+        self.mesh: Mesh = box_mesh(UNIT, (n, n), shape_order=4, deformation=sinusoidal if curved else None)
+        if curved:
+            self.mesh = shuffled(self.mesh, np.random.default_rng(1))
+        self.order = order
+        dofs = self.mesh.dof_map(order)
+        self.size = dofs.n_dofs
+        self.x = np.zeros((self.size, 2))
+        self.x[dofs.element_dofs] = self.mesh.node_coordinates(order)
+        self.mass = self.mesh.get_mass_matrix(order)
+        # Half waves along a side that the elements resolve.
+        self.highest = int(2 * order * n / points_per_wavelength)
+
+    def smooth(self, length, field: np.ndarray, threads: int = 1) -> np.ndarray:
+        return smoother(self.mesh, self.order, length, threads).apply(field)
+
+    def inner(self, a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.sum(a * self.mass * b))
+
+    def norm(self, a: np.ndarray) -> float:
+        return np.sqrt(self.inner(a, a))
+
+
+# On average: the widest elements of the curved meshes are half as wide again, and linear elements with lumped
+# mass err by (kh)²/12 of k².
+CASES = {
+    "1-box": Case(1, 32, False, 8.0),
+    "4-box": Case(4, 8, False, 5.3),
+    "8-box": Case(8, 4, False, 4.0),
+    "1-curved": Case(1, 64, True, 24.0),
+    "4-curved": Case(4, 8, True, 8.0),
+    "8-curved": Case(8, 4, True, 8.0),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
+@pytest.fixture(params=LENGTHS, ids=str)
+def length(request: pytest.FixtureRequest):
+    return request.param
+
+
+def axes(length) -> tuple[float, float]:
+    return (length, length) if np.isscalar(length) else length
+
+
+def test_smoothing_is_self_adjoint_in_the_mass(case, length):
+    a, b = np.random.default_rng(2).standard_normal((2, case.size))
+    operator = smoother(case.mesh, case.order, length)
+    defect = case.inner(a, operator.apply(b)) - case.inner(operator.apply(a), b)
+    assert abs(defect) <= 1e-13 * case.norm(a) * case.norm(b)
+
+
+SMALL = [(order, n, curved) for order, n in ((1, 12), (4, 3), (8, 2)) for curved in (False, True)]
+
+
+def dense(small: Case, length) -> np.ndarray:
+    """The operator as a matrix that is symmetric where it is self-adjoint in the mass."""
+    operator, root = smoother(small.mesh, small.order, length), np.sqrt(small.mass)
+    matrix = np.stack([operator.apply(column) for column in np.eye(small.size)], axis=1)
+    return root[:, None] * matrix / root
+
+
+@pytest.mark.parametrize(("order", "n", "curved"), SMALL)
+def test_smoothing_is_positive_semidefinite(order, n, curved, length):
+    matrix = dense(Case(order, n, curved, 8.0), length)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-13)
+    eigenvalues = np.linalg.eigvalsh(matrix)
+    assert eigenvalues.min() > -1e-14
+    assert eigenvalues.max() == pytest.approx(1.0, abs=2e-3)  # nothing is amplified, but for the polynomial
+
+
+@pytest.mark.parametrize(("order", "n", "curved"), SMALL)
+def test_smoothing_is_a_semigroup_for_every_field(order, n, curved, length, record_property):
+    small, (sigma_x, sigma_y) = Case(order, n, curved, 8.0), axes(length)
+    first, second, whole = (dense(small, (s * sigma_x, s * sigma_y)) for s in (0.6, 0.8, 1.0))
+    error = np.linalg.norm(first @ second - whole, 2)
+    record_property("error", error)
+    assert error < 0.02
+
+
+def test_smoothing_keeps_constants_and_integrals(case, length):
+    operator = smoother(case.mesh, case.order, length)
+    np.testing.assert_allclose(operator.apply(np.full(case.size, 3.0)), 3.0, rtol=1e-13)
+    a = np.random.default_rng(3).standard_normal(case.size)
+    integral, kept = case.mass @ a, case.mass @ operator.apply(a)
+    assert abs(kept - integral) <= 1e-13 * np.sqrt(case.mass.sum()) * case.norm(a)
+
+
+def test_smoothing_damps_waves_as_a_gaussian(case, length, record_property):
+    """cos(kx) cos(ly), which the rigid sides of the square let be, by exp(−(k²σ_x² + l²σ_y²)/2)."""
+    operator, (sigma_x, sigma_y) = smoother(case.mesh, case.order, length), axes(length)
+    half_waves = np.unique(np.append(np.geomspace(1, case.highest, 5).astype(int), 0))
+    worst = 0.0
+    for m in half_waves:
+        for n in half_waves:
+            k, l = np.pi * m, np.pi * n  # noqa: E741
+            wave = np.cos(k * case.x[:, 0]) * np.cos(l * case.x[:, 1])
+            damped = np.exp(-0.5 * ((k * sigma_x) ** 2 + (l * sigma_y) ** 2)) * wave
+            worst = max(worst, float(np.abs(operator.apply(wave) - damped).max()))
+    record_property("error", worst)
+    assert worst < 0.02
+
+
+def test_zero_length_leaves_a_field_as_it_is(case):
+    field = np.random.default_rng(5).standard_normal(case.size)
+    for zero in (0.0, (0.0, 0.0)):
+        np.testing.assert_array_equal(case.smooth(zero, field), field)
+
+
+def test_one_zero_length_leaves_that_direction_as_it_is():
+    box = CASES["4-box"]
+    along_x = np.cos(2 * np.pi * box.x[:, 0])
+    np.testing.assert_allclose(box.smooth((0.0, 0.2), along_x), along_x, atol=1e-12)
+    assert np.abs(box.smooth((0.2, 0.0), along_x) - along_x).max() > 0.5
+
+
+def test_the_operator_is_the_same_every_time(case, length):
+    field = np.random.default_rng(6).standard_normal(case.size)
+    expected = case.smooth(length, field)
+    for threads in (1, 2, 3):
+        np.testing.assert_array_equal(case.smooth(length, field, threads), expected)
+
+
+def test_threads_share_the_work_without_a_change():
+    large = Case(4, 40, True, 8.0)
+    assert large.size > 3 * 8192  # more than one chunk of the threads' loops
+    field = np.random.default_rng(7).standard_normal(large.size)
+    expected = large.smooth(0.02, field)
+    for threads in (2, 3):
+        np.testing.assert_array_equal(large.smooth(0.02, field, threads), expected)
+
+
+def test_numbering_does_not_matter():
+    box, rng = CASES["4-box"], np.random.default_rng(8)
+    mesh = shuffled(box.mesh, rng)
+    dofs, other = box.mesh.dof_map(4), mesh.dof_map(4)
+    places = np.zeros((other.n_dofs, 2))
+    places[other.element_dofs] = mesh.node_coordinates(4)
+    match = np.lexsort(np.round(places, 9).T)[np.argsort(np.lexsort(np.round(box.x, 9).T))]
+    field = rng.standard_normal(dofs.n_dofs)
+    turned = np.empty(other.n_dofs)
+    turned[match] = field
+    expected = box.smooth((0.05, 0.1), field)
+    result = smoother(mesh, 4, (0.05, 0.1)).apply(turned)[match]
+    np.testing.assert_allclose(result, expected, atol=1e-13)
+
+
+def test_each_parameter_has_its_length():
+    box = CASES["4-box"]
+    configuration = ConstantSmoothing({"VP": 0.05, "RHO": (0.1, 0.02)})
+    assert load(json.loads(json.dumps(configuration.to_dict()))) == configuration
+    field = np.random.default_rng(9).standard_normal(box.size)
+    smoothed = configuration.build(box.mesh, 4).apply({"RHO": field, "VP": field})
+    np.testing.assert_array_equal(smoothed["VP"], box.smooth(0.05, field))
+    np.testing.assert_array_equal(smoothed["RHO"], box.smooth((0.1, 0.02), field))
+
+
+def test_bad_lengths_are_refused():
+    with pytest.raises(ValueError, match=r"smoothing_lengths_in_meters is empty; expected lengths such as"):
+        ConstantSmoothing({})
+    for bad in (-0.1, (0.1, -0.1), (0.1, 0.1, 0.1), float("nan"), "far"):
+        with pytest.raises(ValueError, match=r"smoothing_lengths_in_meters"):
+            ConstantSmoothing({"VP": bad})
+
+
+def test_unknown_parameters_and_wrong_sizes_are_refused():
+    box = CASES["4-box"]
+    operator = ConstantSmoothing({"VP": 0.05}).build(box.mesh, 4)
+    with pytest.raises(ValueError, match=r"unknown parameter in smoothing_lengths_in_meters 'VS'; did you"):
+        operator.apply({"VS": np.zeros(box.size)})
+    with pytest.raises(ValueError, match=rf"values has shape \(7\); expected \({box.size}\)"):
+        operator.apply({"VP": np.zeros(7)})

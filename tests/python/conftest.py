@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from projects import small_project
 from wavetree.project.project import Project
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A shell starts background jobs with SIGINT ignored, and children inherit that: tests that interrupt would
+# wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -366,6 +366,11 @@ def test_bad_adjoint_sources_are_refused():
         simulation.derivative({"phi": records[..., :7]})
     with pytest.raises(ValueError, match=r"unknown receiver field 'phy'; did you mean 'phi'"):
         simulation.derivative({"phy": records})
+    with pytest.raises(ValueError, match=r"adjoint_sources is empty; expected the adjoint source of 'phi'"):
+        simulation.derivative({})
+    records[1, 0, 3] = np.nan
+    with pytest.raises(ValueError, match=r"\['phi'\] is NaN or infinite, first at receiver 'XX.A1.'"):
+        simulation.derivative({"phi": records})
 
 
 def test_foreign_wavefields_are_refused():
@@ -394,4 +399,7 @@ def test_runs_that_blow_up_fail():
     simulation = simulate(mesh, time_axis=TimeAxis(0.0, 1.2 * largest, 3000))
     with pytest.raises(SimulationFailed, match=r"no longer finite at time step \d+; likely the time step"):
         simulation.run()
+    short = simulate(mesh, time_axis=TimeAxis(-1e-4, 30 * largest, 40), precision="float32")
+    with pytest.raises(SimulationFailed, match=r"no longer finite at time step \d+"):
+        short.run()  # the last step is looked at too
     assert issubclass(SimulationFailed, RuntimeError)

@@ -283,7 +283,7 @@ class Simulation:
         Raises
         ------
         ValueError
-            If no forward field is stored, or an adjoint source has the wrong shape.
+            If no forward field is stored, or an adjoint source has the wrong shape or is not finite.
 
         Notes
         -----
@@ -349,6 +349,8 @@ class Simulation:
         for field in adjoint_sources:
             if field != _FIELD:
                 raise unknown_name("receiver field", field, [_FIELD])
+        if _FIELD not in adjoint_sources:
+            raise ValueError(f"adjoint_sources is empty; expected the adjoint source of {_FIELD!r}.")
         every = self.configuration.receiver_sampling_interval_in_time_steps
         n_samples = self.time_axis.n_samples
         expected = (len(self.receivers), 1, len(range(0, n_samples, every)))
@@ -357,6 +359,12 @@ class Simulation:
             raise ValueError(
                 f"adjoint_sources[{_FIELD!r}] has shape {given.shape}; expected {expected}, "
                 "that of the records."
+            )
+        if not np.isfinite(given).all():
+            receiver = self.receivers[int(np.argwhere(~np.isfinite(given))[0, 0])].name
+            raise ValueError(
+                f"adjoint_sources[{_FIELD!r}] is NaN or infinite, first at receiver {receiver!r}; expected "
+                "finite numbers: look at the misfit and its observed records there."
             )
         samples = np.zeros((len(self.receivers), self.n_steps + 1))
         samples[:, :n_samples:every] = every * given[:, 0]

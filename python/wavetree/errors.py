@@ -44,6 +44,6 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     listed = ", ".join(repr(n) for n in names[:10]) + (", ..." if len(names) > 10 else "")
-    return ValueError(f"unknown {kind} {name!r}{hint} Known: {listed or 'none yet'}.".replace("?  ", "? "))
+    return ValueError(f"unknown {kind} {name!r}{hint} Known: {listed or 'none yet'}.")

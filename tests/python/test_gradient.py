@@ -145,7 +145,7 @@ def test_taylor_remainders_fall_with_the_square(order, deformation, boundary, co
     gradient = misfit.gradient(here)
     for _ in range(2):
         slopes = taylor_slopes(misfit, gradient, here, rng.standard_normal(misfit.size), STEPS)
-        record_property("slopes", slopes)
+        record_property("slopes", slopes.tolist())
         np.testing.assert_allclose(slopes, 2.0, atol=0.02)
 
 
@@ -163,7 +163,7 @@ def test_entries_are_those_of_central_differences(order, deformation, boundary, 
             return misfit(change)
 
         errors = central_difference_errors(function, gradient[begin : begin + half], np.zeros(half), rng, 10)
-        record_property("largest", errors.max())
+        record_property("largest", float(errors.max()))
         assert errors.max() < 1e-6, (begin, errors)
 
 

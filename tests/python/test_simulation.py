@@ -83,7 +83,7 @@ def test_standing_wave_converges_with_the_mesh(order, deformation, record_proper
 
     errors = np.array([error(n) for n in counts])
     rate = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
-    record_property("rate", rate)
+    record_property("rate", float(rate))
     assert (errors > 1e-10).all(), errors  # rounding must not flatten the fit
     assert rate >= order + 0.9, (rate, errors)
     assert errors[-1] < 0.1
@@ -98,7 +98,7 @@ def test_time_steps_are_of_second_order(record_property):
     courants = np.array([0.8, 0.4, 0.2, 0.1])
     errors = [wave.error(5.125, courant, False) for courant in courants]
     rates = np.diff(np.log(errors)) / np.diff(np.log(courants))
-    record_property("rates", rates)
+    record_property("rates", rates.tolist())
     np.testing.assert_allclose(rates, 2.0, atol=0.05)
 
 

@@ -78,7 +78,7 @@ def test_the_filter_keeps_low_and_removes_high_frequencies(record_property):
         frequencies = np.fft.rfftfreq(4001 + extra_steps(interval)) * interval  # of the stored rate
         kept = np.abs(response[frequencies < 0.38] - 1.0).max()
         left = response[frequencies > 0.62].max()
-        record_property(f"interval {interval}", (kept, left))
+        record_property(f"interval {interval}", [float(kept), float(left)])
         assert kept < 1.5e-3
         assert left < 1.5e-3
 

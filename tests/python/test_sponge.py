@@ -11,6 +11,7 @@ from simulations import UNIT, VP, receivers, relative, source, with_medium
 from wavetree.mesh import Mesh, box_mesh
 from wavetree.simulation.boundary import Absorbing, HomogeneousDirichlet
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
+from wavetree.simulation.core import make_core
 from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.sponge import ExtendedMesh, extend
 
@@ -120,6 +121,22 @@ def test_layers_side_by_side_are_refused():
 def test_sides_that_are_not_planes_are_refused():
     with pytest.raises(ValueError, match=r"side set 'x0' is not a plane normal to an axis \(it spans \[0.3"):
         extend(box(2, sheared), [sponge("x0")], 2)
+
+
+def test_sides_of_a_notch_are_refused():
+    whole = box_mesh(((0.0, 1.0), (0.0, 1.0)), (2, 2))
+    notched = Mesh(whole.points, whole.connectivity[:3], 1, {"notch": np.array([[1, 3]])})
+    with pytest.raises(ValueError, match=r"'notch' lies at 0\.5 m, inside the mesh's extent from 0 to 1 m"):
+        extend(notched, [sponge("notch")], 2)
+
+
+def test_empty_side_sets_are_refused():
+    mesh = box()
+    for name in ("VP", "RHO"):
+        mesh.attach_field(name, np.full((mesh.nelem, 9), 1500.0))
+    mesh.side_sets["nothing"] = np.zeros((0, 2), dtype=np.int64)
+    with pytest.raises(ValueError, match="side set 'nothing' is empty"):
+        make_core(mesh, [sponge("nothing")], "float64", threads=1)
 
 
 # -- material and damping ----------------------------------------------------------------------

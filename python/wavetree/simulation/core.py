@@ -77,6 +77,8 @@ def make_core(
         for name in condition.side_sets:
             if name not in mesh.side_sets:
                 raise unknown_name("side set", name, mesh.side_sets)
+            if len(mesh.side_sets[name]) == 0:
+                raise ValueError(f"side set {name!r} is empty; expected sides that a condition can hold on.")
     order = mesh.tensor_order
     extended = extend(mesh, conditions, order)
     material = np.stack([extended.spread(mesh.element_nodal_fields[name]) for name in PARAMETERS])

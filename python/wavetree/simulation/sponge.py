@@ -140,7 +140,13 @@ def _layer(mesh: Mesh, name: str, condition: Absorbing) -> _Layer:
             "there."
         )
     plane = float(coordinates[0, axis])
-    outward = 1 if plane > 0.5 * (mesh.points[:, axis].min() + mesh.points[:, axis].max()) else -1
+    low, high = float(mesh.points[:, axis].min()), float(mesh.points[:, axis].max())
+    outward = 1 if plane > 0.5 * (low + high) else -1
+    if abs(plane - (high if outward > 0 else low)) > 1e-9 * (high - low):
+        raise ValueError(
+            f"side set {name!r} lies at {plane:g} m, inside the mesh's extent from {low:g} to {high:g} m; "
+            "expected an outer side where width_in_meters > 0, for there is no room for a layer elsewhere."
+        )
     width = condition.width_in_meters
     peak = 2.0 * condition.reference_velocity * math.log(1.0 / condition.target_reflection) / width
     return _Layer(axis, outward, plane, width, peak)

@@ -39,13 +39,13 @@ struct Tank {
 };
 
 template <class Real>
-std::vector<double> record(const Simulation<Acoustic, Real>& sim, const TimeLoop& time, const double* source,
+std::vector<double> record(const Simulation<Acoustic, 2, Real>& sim, const TimeLoop& time, const double* source,
                            const double* receiver, Control& control, const WavefieldStore<Real>* store = nullptr) {
     const auto sources = sim.points(source, 1), receivers = sim.points(receiver, 1);
     std::vector<double> stf(static_cast<std::size_t>(time.n_steps)), records(stf.size() + 1);
     for (std::size_t i = 0; i < stf.size(); ++i)
         stf[i] = std::exp(-std::pow((static_cast<double>(i) * time.dt - 0.6) / 0.2, 2));
-    typename Simulation<Acoustic, Real>::Forward run{};
+    typename Simulation<Acoustic, 2, Real>::Forward run{};
     run.sources = &sources, run.receivers = &receivers;
     run.source_time_functions = stf.data(), run.records = records.data(), run.store = store;
     Watch watch(control, nullptr);
@@ -59,7 +59,7 @@ constexpr double here[] = {1.3, 1.1}, there[] = {2.6, 1.7};
 
 TEST_CASE("source and receiver may change places") {
     const Tank tank({4, 3});
-    const Simulation<Acoustic, double> sim(tank.setup());
+    const Simulation<Acoustic, 2, double> sim(tank.setup());
     const TimeLoop time{0.9 * sim.maximum_time_step(), 300};
     Control control;
     const auto forth = record(sim, time, here, there, control), back = record(sim, time, there, here, control);
@@ -72,19 +72,19 @@ TEST_CASE("source and receiver may change places") {
 
 TEST_CASE_TEMPLATE("records have the same bits for every number of threads", Real, float, double) {
     const Tank tank({24, 20}, 3);
-    const TimeLoop time{0.9 * Simulation<Acoustic, double>(tank.setup()).maximum_time_step(), 60};
+    const TimeLoop time{0.9 * Simulation<Acoustic, 2, double>(tank.setup()).maximum_time_step(), 60};
     Control control;
-    const auto one = record(Simulation<Acoustic, Real>(tank.setup(1)), time, here, there, control);
+    const auto one = record(Simulation<Acoustic, 2, Real>(tank.setup(1)), time, here, there, control);
     CHECK(one.back() != 0.0);
     for (int threads : {2, 3}) {
-        const auto many = record(Simulation<Acoustic, Real>(tank.setup(threads)), time, here, there, control);
+        const auto many = record(Simulation<Acoustic, 2, Real>(tank.setup(threads)), time, here, there, control);
         CHECK(std::memcmp(one.data(), many.data(), one.size() * sizeof(double)) == 0);
     }
 }
 
 TEST_CASE("the step at the bound is stable, one above it is not and says so") {
     const Tank tank({4, 3});
-    const Simulation<Acoustic, double> sim(tank.setup());
+    const Simulation<Acoustic, 2, double> sim(tank.setup());
     Control control;
     const auto stable = record(sim, {0.999 * sim.maximum_time_step(), 3000}, here, there, control);
     CHECK(std::abs(stable.back()) < 1.0);
@@ -99,15 +99,15 @@ TEST_CASE("the step at the bound is stable, one above it is not and says so") {
 TEST_CASE("the adjoint run gives the derivative of the misfit") {
     Tank tank({3, 3}, 3);
     Random random(21);
-    const TimeLoop time{0.5 * Simulation<Acoustic, double>(tank.setup()).maximum_time_step(), 250};
+    const TimeLoop time{0.5 * Simulation<Acoustic, 2, double>(tank.setup()).maximum_time_step(), 250};
     Control control;
     const auto misfit = [&] {
         double sum = 0.0;
-        for (double u : record(Simulation<Acoustic, double>(tank.setup()), time, here, there, control))
+        for (double u : record(Simulation<Acoustic, 2, double>(tank.setup()), time, here, there, control))
             sum += 0.5 * time.dt * u * u;
         return sum;
     };
-    const Simulation<Acoustic, double> sim(tank.setup());
+    const Simulation<Acoustic, 2, double> sim(tank.setup());
     std::vector<double> snapshots(static_cast<std::size_t>(time.n_steps * sim.n_dofs()));
     WavefieldStore<double> store{{}, std::vector<double>(time.n_steps, 1.0), snapshots.data(), sim.n_dofs()};
     for (Index k = 1; k <= time.n_steps; ++k) store.steps.push_back(k);
@@ -132,7 +132,7 @@ TEST_CASE("the adjoint run gives the derivative of the misfit") {
 
 TEST_CASE("a cancelled run stops") {
     const Tank tank({24, 20});
-    const Simulation<Acoustic, float> sim(tank.setup());
+    const Simulation<Acoustic, 2, float> sim(tank.setup());
     Control control;
     control.cancel();
     CHECK_THROWS_AS(record(sim, {1e-4, 10000000}, here, there, control), Cancelled);
@@ -152,7 +152,7 @@ TEST_CASE("standing waves in a rigid and in a pressure-free box") {
         SimulationSetup setup;
         setup.mesh = owned.view(), setup.order = order, setup.parameters = parameters.data();
         if (!rigid) setup.dirichlet = boundary_sides(owned.view());
-        const Simulation<Acoustic, double> sim(setup);
+        const Simulation<Acoustic, 2, double> sim(setup);
         const Index n = sim.n_dofs(), steps = 2000;
         const double dt = 2.0 * pi / omega / steps;  // one period
         std::vector<double> field(n), velocity(n), after(n);
@@ -162,7 +162,7 @@ TEST_CASE("standing waves in a rigid and in a pressure-free box") {
             velocity[i] = -0.5 * dt * -omega * omega * field[i];  // w at step −1/2 of a field at rest
         }
         const auto none = sim.points(nullptr, 0);
-        Simulation<Acoustic, double>::Forward run{};
+        Simulation<Acoustic, 2, double>::Forward run{};
         run.sources = run.receivers = &none;
         run.initial_field = field.data(), run.initial_velocity = velocity.data(), run.final_field = after.data();
         Control control;

@@ -59,7 +59,7 @@ struct StoreArrays {
 template <class Real>
 class BoundSimulation {
   public:
-    using Sim = Simulation<Acoustic, Real>;
+    using Sim = Simulation<Acoustic, 2, Real>;
 
     BoundSimulation(Array<double> points, Array<Index> connectivity, int shape_order, int order,
                     const Array<double>& parameters, const Array<double>& sponge_rate, const Array<Index>& absorbing,

@@ -41,8 +41,8 @@ DiffusionOperator::DiffusionOperator(const DiffusionSetup& setup)
     : geometry_(setup.mesh, setup.order),
       factors_(geometry_),
       map_(make_dof_map(setup.mesh, setup.order)),
-      stiffness_({PhysicsId::diffusion, Diffusion::n_stiffness<2>, geometry_, factors_, map_, setup.instruction_set,
-                  setup.threads},
+      stiffness_({PhysicsId::diffusion, setup.mesh.dim == 3 ? Diffusion::n_stiffness<3> : Diffusion::n_stiffness<2>,
+                  geometry_, factors_, map_, setup.instruction_set, setup.threads},
                  setup.tensor) {
     const int dim = setup.mesh.dim;
     const auto element_coordinates = node_coordinates(geometry_);

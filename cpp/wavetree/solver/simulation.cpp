@@ -17,8 +17,8 @@ constexpr Index check_interval = 64;
 }  // namespace
 
 // The vectors of one run; several runs may go on at once on the same operators.
-template <class Physics, class Real>
-struct Simulation<Physics, Real>::State {
+template <class Physics, int Dim, class Real>
+struct Simulation<Physics, Dim, Real>::State {
     State(const Simulation& sim, double time_step) : dt(time_step) {
         for (auto* x : {&u, &w, &r}) x->assign(static_cast<std::size_t>(sim.stiffness_.size()), Real(0));
         for (auto* x : {&a, &b}) x->assign(static_cast<std::size_t>(sim.n_dofs()), Real(0));
@@ -33,8 +33,8 @@ struct Simulation<Physics, Real>::State {
     AlignedVector<Real> u, w, r, a, b;
 };
 
-template <class Physics, class Real>
-struct Simulation<Physics, Real>::Accumulators {
+template <class Physics, int Dim, class Real>
+struct Simulation<Physics, Dim, Real>::Accumulators {
     explicit Accumulators(const Simulation& sim)
         : mass(static_cast<std::size_t>(sim.n_dofs())),
           damping(mass.size()),
@@ -47,22 +47,22 @@ struct Simulation<Physics, Real>::Accumulators {
     std::vector<Real> velocity_before;
 };
 
-template <class Physics, class Real>
-Simulation<Physics, Real>::Simulation(const SimulationSetup& setup)
+template <class Physics, int Dim, class Real>
+Simulation<Physics, Dim, Real>::Simulation(const SimulationSetup& setup)
     : geometry_(setup.mesh, setup.order),
       factors_(geometry_),
       map_(make_dof_map(setup.mesh, setup.order)),
       threads_(setup.threads),
       impedance_(impedance_nodes(geometry_, setup.absorbing)),
-      stiffness_({Physics::id, Physics::template n_stiffness<2>, geometry_, factors_, map_, setup.instruction_set,
+      stiffness_({Physics::id, Physics::template n_stiffness<Dim>, geometry_, factors_, map_, setup.instruction_set,
                   setup.threads},
                  coefficients(setup).data()) {
     assemble(setup);
 }
 
-template <class Physics, class Real>
-std::vector<double> Simulation<Physics, Real>::coefficients(const SimulationSetup& setup) const {
-    constexpr int n_k = Physics::template n_stiffness<2>;
+template <class Physics, int Dim, class Real>
+std::vector<double> Simulation<Physics, Dim, Real>::coefficients(const SimulationSetup& setup) const {
+    constexpr int n_k = Physics::template n_stiffness<Dim>;
     const Index n = setup.mesh.n_elements * geometry_.n_nodes();
     std::vector<double> result(static_cast<std::size_t>(n * n_k));
     double p[Physics::n_parameters], k[n_k];
@@ -74,8 +74,8 @@ std::vector<double> Simulation<Physics, Real>::coefficients(const SimulationSetu
     return result;
 }
 
-template <class Physics, class Real>
-void Simulation<Physics, Real>::assemble(const SimulationSetup& setup) {
+template <class Physics, int Dim, class Real>
+void Simulation<Physics, Dim, Real>::assemble(const SimulationSetup& setup) {
     const Index n = n_elements() * n_nodes();
     parameters_.assign(setup.parameters, setup.parameters + n * Physics::n_parameters);
     if (setup.sponge_rate) sponge_rate_.assign(setup.sponge_rate, setup.sponge_rate + n);
@@ -99,15 +99,16 @@ void Simulation<Physics, Real>::assemble(const SimulationSetup& setup) {
     for (Index dof : dirichlet_dofs(geometry_, map_, setup.dirichlet)) free_[dof] = 0;
 }
 
-template <class Physics, class Real>
-std::size_t Simulation<Physics, Real>::memory_in_bytes() const {
+template <class Physics, int Dim, class Real>
+std::size_t Simulation<Physics, Dim, Real>::memory_in_bytes() const {
     const std::size_t nodes = parameters_.size() / Physics::n_parameters;
-    const std::size_t batches = nodes * (sizeof(Dof) + sizeof(Real) * (1 + 4)), setup = nodes * 8 * (4 + 1 + 2 + 1);
+    const std::size_t batches = nodes * (sizeof(Dof) + sizeof(Real) * (1 + Dim * Dim)),
+                      setup = nodes * 8 * (Dim * Dim + 2 + Physics::n_parameters);
     return batches + setup + static_cast<std::size_t>(stiffness_.size()) * (5 * sizeof(Real) + 16);
 }
 
-template <class Physics, class Real>
-double Simulation<Physics, Real>::maximum_time_step() const
+template <class Physics, int Dim, class Real>
+double Simulation<Physics, Dim, Real>::maximum_time_step() const
     requires(sizeof(Real) == sizeof(double))
 {
     const int dim = geometry_.mesh().dim;
@@ -118,14 +119,14 @@ double Simulation<Physics, Real>::maximum_time_step() const
     return 2.0 / std::sqrt(largest_eigenvalue(stiffness_, mass_, free_, coordinates));
 }
 
-template <class Physics, class Real>
-PointOperator Simulation<Physics, Real>::points(const double* positions, Index n) const {
+template <class Physics, int Dim, class Real>
+PointOperator Simulation<Physics, Dim, Real>::points(const double* positions, Index n) const {
     return {geometry_.mesh(), map_, geometry_.gll().n() - 1, positions, n};
 }
 
 // One time step from r = −F on; leaves r = 0.
-template <class Physics, class Real>
-void Simulation<Physics, Real>::step(State& state) const {
+template <class Physics, int Dim, class Real>
+void Simulation<Physics, Dim, Real>::step(State& state) const {
     stiffness_.apply(state.u.data(), state.r.data());
     const Update<Real> update{state.u.data(), state.w.data(), state.r.data(),
                               state.a.data(), state.b.data(), static_cast<Real>(state.dt)};
@@ -134,8 +135,8 @@ void Simulation<Physics, Real>::step(State& state) const {
     stiffness_.spread(state.u.data());
 }
 
-template <class Physics, class Real>
-void Simulation<Physics, Real>::check_finite(const State& state, Index n) const {
+template <class Physics, int Dim, class Real>
+void Simulation<Physics, Dim, Real>::check_finite(const State& state, Index n) const {
     Real sum = 0;  // zero unless some value is NaN or infinite
     for (Index i = 0; i < n_dofs(); ++i) sum += state.w[i] * Real(0);
     if (std::isfinite(sum)) return;
@@ -143,8 +144,8 @@ void Simulation<Physics, Real>::check_finite(const State& state, Index n) const 
                    "; likely the time step is too large for the model or a source amplitude overflows");
 }
 
-template <class Physics, class Real>
-void Simulation<Physics, Real>::forward(const TimeLoop& time, const Forward& run, Watch& watch) const {
+template <class Physics, int Dim, class Real>
+void Simulation<Physics, Dim, Real>::forward(const TimeLoop& time, const Forward& run, Watch& watch) const {
     State state(*this, time.dt);
     if (run.initial_field) std::copy(run.initial_field, run.initial_field + n_dofs(), state.u.begin());
     if (run.initial_velocity) std::copy(run.initial_velocity, run.initial_velocity + n_dofs(), state.w.begin());
@@ -171,8 +172,8 @@ void Simulation<Physics, Real>::forward(const TimeLoop& time, const Forward& run
 // u_k is all that is needed:
 //
 //     dχ/dm = −Σ_k [ u_k ∂M λ_tt + u_k ∂C λ_t + ∂(λ_kᵀ K u_k) ].                                     (2)
-template <class Physics, class Real>
-void Simulation<Physics, Real>::adjoint(const TimeLoop& time, const Adjoint& run, Watch& watch) const {
+template <class Physics, int Dim, class Real>
+void Simulation<Physics, Dim, Real>::adjoint(const TimeLoop& time, const Adjoint& run, Watch& watch) const {
     State state(*this, time.dt);
     Accumulators sums(*this);
     std::vector<double> values(static_cast<std::size_t>(run.receivers->n_points()));
@@ -196,8 +197,9 @@ void Simulation<Physics, Real>::adjoint(const TimeLoop& time, const Adjoint& run
     chain(sums, run.gradient);
 }
 
-template <class Physics, class Real>
-void Simulation<Physics, Real>::accumulate(const State& state, double weight, const Real* u, Accumulators& sums) const {
+template <class Physics, int Dim, class Real>
+void Simulation<Physics, Dim, Real>::accumulate(const State& state, double weight, const Real* u,
+                                                Accumulators& sums) const {
     const double by_mass = weight / state.dt, by_damping = 0.5 * weight;
     parallel_ranges(threads_, n_dofs(), [&](Index begin, Index end) {
         for (Index i = begin; i < end; ++i) {
@@ -208,9 +210,9 @@ void Simulation<Physics, Real>::accumulate(const State& state, double weight, co
     });
 }
 
-template <class Physics, class Real>
-void Simulation<Physics, Real>::chain(const Accumulators& sums, double* gradient) const {
-    constexpr int n_k = Physics::template n_stiffness<2>, n_p = Physics::n_parameters;
+template <class Physics, int Dim, class Real>
+void Simulation<Physics, Dim, Real>::chain(const Accumulators& sums, double* gradient) const {
+    constexpr int n_k = Physics::template n_stiffness<Dim>, n_p = Physics::n_parameters;
     const Index n = n_elements() * n_nodes();
     std::vector<double> by_stiffness(static_cast<std::size_t>(n * n_k)), by_impedance(static_cast<std::size_t>(n));
     stiffness_.add_gradient(factors_, sums.stiffness.data(), by_stiffness.data());
@@ -229,7 +231,7 @@ void Simulation<Physics, Real>::chain(const Accumulators& sums, double* gradient
     }
 }
 
-template class Simulation<Acoustic, float>;
-template class Simulation<Acoustic, double>;
+template class Simulation<Acoustic, 2, float>;
+template class Simulation<Acoustic, 2, double>;
 
 }  // namespace wavetree

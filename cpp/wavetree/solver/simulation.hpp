@@ -1,4 +1,4 @@
-// Forward and adjoint runs of one physics on one mesh.
+// Forward and adjoint runs of one physics on one mesh of one dimension.
 #pragma once
 
 #include <string>
@@ -34,7 +34,7 @@ struct TimeLoop {
 // is stepped as w ← ((M − dt C/2) w + dt (F − K u)) / (M + dt C/2), u ← u + dt w, where w is the
 // velocity at the half step. All matrices are symmetric, so the transpose of (1) is (1) itself run from
 // the last sample to the first: one step function serves both directions.
-template <class Physics, class Real>
+template <class Physics, int Dim, class Real>
 class Simulation {
   public:
     explicit Simulation(const SimulationSetup& setup);

@@ -15,7 +15,7 @@ from wavetree.errors import ConflictError
 from wavetree.inversion.configuration import InverseProblemConfiguration
 from wavetree.inversion.state_files import StateFiles
 from wavetree.mapping import BoundMapping
-from wavetree.mesh import Mesh
+from wavetree.mesh import Mesh, density_mesh
 from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.optimize import Space, weighted_inner
 from wavetree.project.pipeline import MisfitProblem, ObservedData, Pipeline, Resources
@@ -209,16 +209,9 @@ class InverseProblem:
 
     def gradient_mesh(self, derivative: np.ndarray, smoothed: bool) -> Mesh:
         """Return a derivative by nodal values (size,) as densities [misfit per unit and m^d] on the mesh."""
-        mapping, dofs = self.mapping, self.mesh.dof_map(self.mesh.tensor_order)
+        mapping = self.mapping
         density = derivative / mapping.pack(dict.fromkeys(mapping.parameters, mapping.mass))
-        mesh = self.mesh.copy()
-        for fields in (mesh.nodal_fields, mesh.elemental_fields, mesh.element_nodal_fields):
-            fields.clear()
-        for name, nodal in mapping.unpack(self._precondition(density) if smoothed else density).items():
-            mesh.attach_field(name, dofs.gather(nodal))
-        mesh.attach_field("FemMassMatrix", dofs.gather(mapping.mass))
-        mesh.attach_field("Valence", dofs.gather(dofs.valence))
-        return mesh
+        return density_mesh(self.mesh, mapping.unpack(self._precondition(density) if smoothed else density))
 
     # -- models and their simulations ----------------------------------------------------------
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from wavetree.mesh.mesh import Mesh
 
-__all__ = ["gradient_mesh"]
+__all__ = ["density_mesh", "gradient_mesh"]
 
 
 def gradient_mesh(mesh: Mesh, derivative: Mapping[str, np.ndarray]) -> Mesh:
@@ -30,9 +30,16 @@ def gradient_mesh(mesh: Mesh, derivative: Mapping[str, np.ndarray]) -> Mesh:
     """
     order = mesh.tensor_order
     dofs, mass = mesh.dof_map(order), mesh.get_mass_matrix(order)
+    return density_mesh(mesh, {name: dofs.assemble(raw) / mass for name, raw in derivative.items()})
+
+
+def density_mesh(mesh: Mesh, densities: Mapping[str, np.ndarray]) -> Mesh:
+    """Return continuous nodal fields (n_dofs,) as a mesh, with FemMassMatrix and Valence beside them."""
+    order = mesh.tensor_order
+    dofs = mesh.dof_map(order)
     result = Mesh(mesh.points, mesh.connectivity, mesh.shape_order, dict(mesh.side_sets))
-    for name, raw in derivative.items():
-        result.attach_field(name, dofs.gather(dofs.assemble(raw) / mass))
-    result.attach_field("FemMassMatrix", dofs.gather(mass))
+    for name, nodal in densities.items():
+        result.attach_field(name, dofs.gather(nodal))
+    result.attach_field("FemMassMatrix", dofs.gather(mesh.get_mass_matrix(order)))
     result.attach_field("Valence", dofs.gather(dofs.valence.astype(np.float64)))
     return result

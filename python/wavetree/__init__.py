@@ -10,9 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wavetree import domain, errors, mesh, misfit, model, optimize, simulation, survey, testing
+    from wavetree import domain, errors, material, mesh, misfit, model, optimize, simulation, survey, testing
     from wavetree import survey as simple_config
     from wavetree.data.event_data import EventData
+    from wavetree.data.resample import SampleAxis
     from wavetree.inversion import InverseProblemConfiguration, SiteConfig
     from wavetree.mapping import Mapping
     from wavetree.mesh import Mesh, MeshResolution, box_mesh, mesh_from_domain
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         AbsorbingBoundaryParameters,
         EventConfiguration,
         ModelConfiguration,
+        OutputConfiguration,
         SimulationConfiguration,
         UnstructuredMeshSimulationConfiguration,
         WavefieldCompression,
@@ -38,10 +40,12 @@ __version__ = "0.1.0"
 # Module by module what of it is public here; a name with "=" is another one for the module itself.
 _PUBLIC = {
     "wavetree.data.event_data": ("EventData",),
+    "wavetree.data.resample": ("SampleAxis",),
     "wavetree.domain": ("=domain",),
     "wavetree.errors": ("=errors",),
     "wavetree.inversion": ("InverseProblemConfiguration", "SiteConfig"),
     "wavetree.mapping": ("Mapping",),
+    "wavetree.material": ("=material",),
     "wavetree.mesh": ("=mesh", "Mesh", "MeshResolution", "box_mesh", "mesh_from_domain"),
     "wavetree.misfit": ("=misfit", "MisfitConfiguration"),
     "wavetree.model": ("=model",),
@@ -52,6 +56,7 @@ _PUBLIC = {
         "AbsorbingBoundaryParameters",
         "EventConfiguration",
         "ModelConfiguration",
+        "OutputConfiguration",
         "SimulationConfiguration",
         "UnstructuredMeshSimulationConfiguration",
         "WaveformSimulationConfiguration",

@@ -3,28 +3,34 @@ Compiled core of wavetree.
 """
 
 from __future__ import annotations
+import collections.abc
 import numpy
 import numpy.typing
 import typing
 import wavetree.errors
 
 __all__: list[str] = [
-    "AcousticSimulation2DFloat32",
-    "AcousticSimulation2DFloat64",
     "Cancelled",
     "Control",
-    "DiffusionOperator2D",
+    "DiffusionOperator",
+    "Medium",
+    "PointOperator",
+    "Series",
+    "SimulationFloat32",
+    "SimulationFloat64",
+    "StateFloat32",
+    "StateFloat64",
     "Unstable",
     "WavefieldStoreFloat32",
     "WavefieldStoreFloat64",
-    "acoustic_parameters",
-    "acoustic_units",
+    "adjoint_samples",
     "dof_map",
     "gll",
     "instruction_sets",
     "locate",
     "mass_weights",
     "max_order",
+    "n_coefficients",
     "node_coordinates",
 ]
 
@@ -53,9 +59,41 @@ class Control:
     @progress.setter
     def progress(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
 
+class Medium:
+    """
+    The elements of one physics, with sides (n, 2) numbered within it.
+    """
+    def __init__(
+        self,
+        physics: str,
+        elements: numpy.typing.NDArray[numpy.int64],
+        coefficients: numpy.typing.NDArray[numpy.float64],
+        sponge_rate: numpy.typing.NDArray[numpy.float64],
+        absorbing: numpy.typing.NDArray[numpy.int64],
+        dirichlet: numpy.typing.NDArray[numpy.int64],
+    ) -> None: ...
+
+class PointOperator:
+    """
+    Rows of sources or receivers in one medium.
+    """
+    @property
+    def n_rows(self) -> int: ...
+
+class Series:
+    """
+    Rows with their time derivatives (n_rows,) and samples (n_rows, n_samples).
+    """
+    def __init__(
+        self,
+        points: PointOperator,
+        derivative: numpy.typing.NDArray[numpy.int32],
+        samples: numpy.typing.NDArray[numpy.float64],
+    ) -> None: ...
+
 class WavefieldStoreFloat32:
     """
-    Stored steps (n,), weights (n,) and snapshots (n, n_dofs).
+    Stored steps (n,), weights (n,) and snapshots (n, n_values).
     """
     def __init__(
         self,
@@ -64,9 +102,17 @@ class WavefieldStoreFloat32:
         snapshots: numpy.typing.NDArray[numpy.float32],
     ) -> None: ...
 
-class AcousticSimulation2DFloat32:
+class StateFloat32:
     """
-    2-D acoustic simulation on one mesh.
+    All that one time step hands to the next.
+    """
+    def copy(self) -> StateFloat32: ...
+    @property
+    def step(self) -> int: ...
+
+class SimulationFloat32:
+    """
+    Waves in fluid, solid or both on one mesh.
     """
     def __init__(
         self,
@@ -74,59 +120,106 @@ class AcousticSimulation2DFloat32:
         connectivity: numpy.typing.NDArray[numpy.int64],
         shape_order: typing.SupportsInt | typing.SupportsIndex,
         order: typing.SupportsInt | typing.SupportsIndex,
-        parameters: numpy.typing.NDArray[numpy.float64],
-        sponge_rate: numpy.typing.NDArray[numpy.float64],
-        absorbing: numpy.typing.NDArray[numpy.int64],
-        dirichlet: numpy.typing.NDArray[numpy.int64],
+        media: collections.abc.Sequence[Medium],
         instruction_set: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None: ...
     def adjoint(
         self,
-        dt: typing.SupportsFloat | typing.SupportsIndex,
-        n_steps: typing.SupportsInt | typing.SupportsIndex,
-        receivers: numpy.typing.NDArray[numpy.float64],
-        adjoint_sources: numpy.typing.NDArray[numpy.float64],
+        state: StateFloat32,
+        begin: typing.SupportsInt | typing.SupportsIndex,
+        receivers: collections.abc.Sequence[Series],
+        sources: collections.abc.Sequence[Series],
+        n_samples: typing.SupportsInt | typing.SupportsIndex,
         store: WavefieldStoreFloat32,
         control: Control,
-    ) -> numpy.typing.NDArray[numpy.float64]:
+    ) -> None:
         """
-        Derivative of the misfit, (n_parameters, n_elements, n_nodes).
+        Take an adjoint state back to a step.
         """
-    def evolve(
-        self,
-        dt: typing.SupportsFloat | typing.SupportsIndex,
-        n_steps: typing.SupportsInt | typing.SupportsIndex,
-        field: numpy.typing.NDArray[numpy.float64],
-        velocity: numpy.typing.NDArray[numpy.float64],
-        control: Control,
-    ) -> numpy.typing.NDArray[numpy.float64]:
+    def element_dofs(
+        self, medium: typing.SupportsInt | typing.SupportsIndex
+    ) -> numpy.typing.NDArray[numpy.int64]:
         """
-        Field (n_dofs,) after n_steps of free motion.
+        Degrees of freedom (n_elements, n_nodes) of a medium.
+        """
+    def field(
+        self, state: StateFloat32, medium: typing.SupportsInt | typing.SupportsIndex, velocity: bool = False
+    ) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Field, or velocity half a step before, of a medium (n_dofs, n_components).
         """
     def forward(
         self,
-        dt: typing.SupportsFloat | typing.SupportsIndex,
-        n_steps: typing.SupportsInt | typing.SupportsIndex,
-        sources: numpy.typing.NDArray[numpy.float64],
-        source_time_functions: numpy.typing.NDArray[numpy.float64],
-        receivers: numpy.typing.NDArray[numpy.float64],
+        state: StateFloat32,
+        end: typing.SupportsInt | typing.SupportsIndex,
+        sources: collections.abc.Sequence[Series],
+        receivers: collections.abc.Sequence[Series],
+        n_samples: typing.SupportsInt | typing.SupportsIndex,
+        source_end: typing.SupportsInt | typing.SupportsIndex,
         store: WavefieldStoreFloat32,
+        energy: numpy.typing.NDArray[numpy.float64] | None,
         control: Control,
+    ) -> None:
+        """
+        Advance a state to a step; samples (n_rows, n_samples) of sources are read, of receivers written.
+        """
+    def gradient(
+        self, state: StateFloat32, medium: typing.SupportsInt | typing.SupportsIndex
     ) -> numpy.typing.NDArray[numpy.float64]:
         """
-        Records (n_receivers, n_steps + 1).
+        Derivative by the coefficients of a medium, (n_coefficients, n_elements, n_nodes).
+        """
+    def motion(
+        self,
+        state: StateFloat32,
+        sources: collections.abc.Sequence[Series],
+        n_samples: typing.SupportsInt | typing.SupportsIndex,
+    ) -> list:
+        """
+        Velocity and acceleration (n_dofs, n_components) of every medium at the state's own step.
+        """
+    def n_components(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def n_dofs(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def rows(
+        self,
+        medium: typing.SupportsInt | typing.SupportsIndex,
+        positions: numpy.typing.NDArray[numpy.float64],
+        point: numpy.typing.NDArray[numpy.int64],
+        coefficients: numpy.typing.NDArray[numpy.float64],
+    ) -> PointOperator:
+        """
+        Rows at positions (n_points, dim): point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, 10).
+        """
+    def set_field(
+        self,
+        state: StateFloat32,
+        medium: typing.SupportsInt | typing.SupportsIndex,
+        values: numpy.typing.NDArray[numpy.float32],
+        velocity: bool = False,
+    ) -> None: ...
+    def start(self, dt: typing.SupportsFloat | typing.SupportsIndex) -> StateFloat32:
+        """
+        A field at rest.
+        """
+    def start_adjoint(
+        self,
+        dt: typing.SupportsFloat | typing.SupportsIndex,
+        n_steps: typing.SupportsInt | typing.SupportsIndex,
+    ) -> StateFloat32:
+        """
+        An adjoint field at rest after the last step.
         """
     @property
     def instruction_set(self) -> str: ...
     @property
     def memory_in_bytes(self) -> int: ...
     @property
-    def n_dofs(self) -> int: ...
+    def n_values(self) -> int: ...
 
 class WavefieldStoreFloat64:
     """
-    Stored steps (n,), weights (n,) and snapshots (n, n_dofs).
+    Stored steps (n,), weights (n,) and snapshots (n, n_values).
     """
     def __init__(
         self,
@@ -135,9 +228,17 @@ class WavefieldStoreFloat64:
         snapshots: numpy.typing.NDArray[numpy.float64],
     ) -> None: ...
 
-class AcousticSimulation2DFloat64:
+class StateFloat64:
     """
-    2-D acoustic simulation on one mesh.
+    All that one time step hands to the next.
+    """
+    def copy(self) -> StateFloat64: ...
+    @property
+    def step(self) -> int: ...
+
+class SimulationFloat64:
+    """
+    Waves in fluid, solid or both on one mesh.
     """
     def __init__(
         self,
@@ -145,58 +246,105 @@ class AcousticSimulation2DFloat64:
         connectivity: numpy.typing.NDArray[numpy.int64],
         shape_order: typing.SupportsInt | typing.SupportsIndex,
         order: typing.SupportsInt | typing.SupportsIndex,
-        parameters: numpy.typing.NDArray[numpy.float64],
-        sponge_rate: numpy.typing.NDArray[numpy.float64],
-        absorbing: numpy.typing.NDArray[numpy.int64],
-        dirichlet: numpy.typing.NDArray[numpy.int64],
+        media: collections.abc.Sequence[Medium],
         instruction_set: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None: ...
     def adjoint(
         self,
-        dt: typing.SupportsFloat | typing.SupportsIndex,
-        n_steps: typing.SupportsInt | typing.SupportsIndex,
-        receivers: numpy.typing.NDArray[numpy.float64],
-        adjoint_sources: numpy.typing.NDArray[numpy.float64],
+        state: StateFloat64,
+        begin: typing.SupportsInt | typing.SupportsIndex,
+        receivers: collections.abc.Sequence[Series],
+        sources: collections.abc.Sequence[Series],
+        n_samples: typing.SupportsInt | typing.SupportsIndex,
         store: WavefieldStoreFloat64,
         control: Control,
+    ) -> None:
+        """
+        Take an adjoint state back to a step.
+        """
+    def element_dofs(
+        self, medium: typing.SupportsInt | typing.SupportsIndex
+    ) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Degrees of freedom (n_elements, n_nodes) of a medium.
+        """
+    def field(
+        self, state: StateFloat64, medium: typing.SupportsInt | typing.SupportsIndex, velocity: bool = False
     ) -> numpy.typing.NDArray[numpy.float64]:
         """
-        Derivative of the misfit, (n_parameters, n_elements, n_nodes).
-        """
-    def evolve(
-        self,
-        dt: typing.SupportsFloat | typing.SupportsIndex,
-        n_steps: typing.SupportsInt | typing.SupportsIndex,
-        field: numpy.typing.NDArray[numpy.float64],
-        velocity: numpy.typing.NDArray[numpy.float64],
-        control: Control,
-    ) -> numpy.typing.NDArray[numpy.float64]:
-        """
-        Field (n_dofs,) after n_steps of free motion.
+        Field, or velocity half a step before, of a medium (n_dofs, n_components).
         """
     def forward(
         self,
-        dt: typing.SupportsFloat | typing.SupportsIndex,
-        n_steps: typing.SupportsInt | typing.SupportsIndex,
-        sources: numpy.typing.NDArray[numpy.float64],
-        source_time_functions: numpy.typing.NDArray[numpy.float64],
-        receivers: numpy.typing.NDArray[numpy.float64],
+        state: StateFloat64,
+        end: typing.SupportsInt | typing.SupportsIndex,
+        sources: collections.abc.Sequence[Series],
+        receivers: collections.abc.Sequence[Series],
+        n_samples: typing.SupportsInt | typing.SupportsIndex,
+        source_end: typing.SupportsInt | typing.SupportsIndex,
         store: WavefieldStoreFloat64,
+        energy: numpy.typing.NDArray[numpy.float64] | None,
         control: Control,
+    ) -> None:
+        """
+        Advance a state to a step; samples (n_rows, n_samples) of sources are read, of receivers written.
+        """
+    def gradient(
+        self, state: StateFloat64, medium: typing.SupportsInt | typing.SupportsIndex
     ) -> numpy.typing.NDArray[numpy.float64]:
         """
-        Records (n_receivers, n_steps + 1).
+        Derivative by the coefficients of a medium, (n_coefficients, n_elements, n_nodes).
         """
     def maximum_time_step(self) -> float: ...
+    def motion(
+        self,
+        state: StateFloat64,
+        sources: collections.abc.Sequence[Series],
+        n_samples: typing.SupportsInt | typing.SupportsIndex,
+    ) -> list:
+        """
+        Velocity and acceleration (n_dofs, n_components) of every medium at the state's own step.
+        """
+    def n_components(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def n_dofs(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def rows(
+        self,
+        medium: typing.SupportsInt | typing.SupportsIndex,
+        positions: numpy.typing.NDArray[numpy.float64],
+        point: numpy.typing.NDArray[numpy.int64],
+        coefficients: numpy.typing.NDArray[numpy.float64],
+    ) -> PointOperator:
+        """
+        Rows at positions (n_points, dim): point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, 10).
+        """
+    def set_field(
+        self,
+        state: StateFloat64,
+        medium: typing.SupportsInt | typing.SupportsIndex,
+        values: numpy.typing.NDArray[numpy.float64],
+        velocity: bool = False,
+    ) -> None: ...
+    def start(self, dt: typing.SupportsFloat | typing.SupportsIndex) -> StateFloat64:
+        """
+        A field at rest.
+        """
+    def start_adjoint(
+        self,
+        dt: typing.SupportsFloat | typing.SupportsIndex,
+        n_steps: typing.SupportsInt | typing.SupportsIndex,
+    ) -> StateFloat64:
+        """
+        An adjoint field at rest after the last step.
+        """
     @property
     def instruction_set(self) -> str: ...
     @property
     def memory_in_bytes(self) -> int: ...
     @property
-    def n_dofs(self) -> int: ...
+    def n_values(self) -> int: ...
 
-class DiffusionOperator2D:
+class DiffusionOperator:
     """
     Smoothing by diffusion over unit pseudo-time.
     """
@@ -219,6 +367,15 @@ class DiffusionOperator2D:
         """
         Polynomial degree of the square root.
         """
+
+def adjoint_samples(
+    derivative: numpy.typing.NDArray[numpy.int32],
+    dt: typing.SupportsFloat | typing.SupportsIndex,
+    samples: numpy.typing.NDArray[numpy.float64],
+) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Adjoint sources by the field at steps 0 to n_steps, from those by samples (n_rows, n_steps).
+    """
 
 def dof_map(
     connectivity: numpy.typing.NDArray[numpy.int64],
@@ -262,6 +419,11 @@ def mass_weights(
     Quadrature weight times Jacobian determinant, (n_elements, n_nodes) [m^dim].
     """
 
+def n_coefficients(physics: str, dim: typing.SupportsInt | typing.SupportsIndex) -> int:
+    """
+    Number of coefficients of a physics per element and node.
+    """
+
 def node_coordinates(
     points: numpy.typing.NDArray[numpy.float64],
     connectivity: numpy.typing.NDArray[numpy.int64],
@@ -272,6 +434,4 @@ def node_coordinates(
     Coordinates of the element nodes, (n_elements, n_nodes, dim) [m].
     """
 
-acoustic_parameters: tuple = ("VP", "RHO")
-acoustic_units: tuple = ("m/s", "kg/m^3")
 max_order: int = 8

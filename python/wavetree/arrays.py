@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,15 @@ import numpy as np
 
 from wavetree.errors import ProjectError
 
-__all__ = ["array_digest", "array_link", "read_arrays", "write_arrays", "write_text"]
+__all__ = [
+    "GrowingFile",
+    "array_digest",
+    "array_link",
+    "growing_file",
+    "read_arrays",
+    "write_arrays",
+    "write_text",
+]
 
 _FORMAT = "wavetree arrays 1"
 _ATTRIBUTES = "attributes"
@@ -99,16 +107,66 @@ def write_arrays(
     ProjectError
         If the file cannot be written (full disk, read-only folder); nothing half-written stays.
     """
+    text = json.dumps(dict(attributes or {}), allow_nan=False)
+    with growing_file(path, _FORMAT, {"names": json.dumps(list(arrays))}) as file:
+        # A dataset, because HDF5 attributes end at 64 kB.
+        file.write(_ATTRIBUTES, np.frombuffer(text.encode(), dtype=np.uint8))
+        for name, array in arrays.items():
+            file.write(array_link(name), array)
 
-    def fill(descriptor: int) -> None:
+
+class GrowingFile:
+    """An HDF5 file that arrays are written to one after the other; see `growing_file`."""
+
+    def __init__(self, file: h5py.File, sink: _Sink) -> None:
+        self._file, self._sink = file, sink
+
+    def write(self, name: str, array: np.ndarray, attributes: Mapping[str, Any] | None = None) -> None:
+        """Add an array; ``"group/name"`` names make groups.
+
+        Raises
+        ------
+        OSError
+            If the disk is full, which `growing_file` turns into a `ProjectError`.
+        """
+        dataset = _write_array(self._file, name, np.asarray(array))
+        dataset.attrs.update(attributes or {})
+        del dataset  # closed, so that HDF5 hands its blocks over now
+        if self._sink.error is not None:
+            raise self._sink.error
+
+    def describe(self, name: str, attributes: Mapping[str, Any]) -> None:
+        """Add attributes to a group of arrays, which is made if it is not there."""
+        self._file.require_group(name).attrs.update(attributes)
+
+
+@contextlib.contextmanager
+def growing_file(path: Path | str, form: str, attributes: Mapping[str, Any]) -> Iterator[GrowingFile]:
+    """Open an HDF5 file to be filled piece by piece that appears at the end, complete, or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write; an older one is replaced in one step. Its folder is made if missing.
+    form
+        Name and version of the format, attribute ``format`` of the file.
+    attributes
+        Short values by name, attributes of the file.
+
+    Raises
+    ------
+    ProjectError
+        If the file cannot be written (full disk, read-only folder); nothing half-written stays.
+    """
+    with _replacing(Path(path)) as descriptor:
         sink = _Sink(descriptor)
         try:
-            _write_hdf5(sink, arrays, attributes or {})
+            with h5py.File(sink, "w", libver=("v110", "v110")) as file:
+                file.attrs.update({"format": form, **attributes})
+                yield GrowingFile(file, sink)
         finally:
             if sink.error is not None:
                 raise sink.error
-
-    _replace(Path(path), fill)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -119,13 +177,10 @@ def write_text(path: Path | str, text: str) -> None:
     ProjectError
         If the file cannot be written; nothing half-written stays.
     """
-
-    def fill(descriptor: int) -> None:
+    with _replacing(Path(path)) as descriptor:
         data = text.encode()
         while data:
             data = data[os.write(descriptor, data) :]
-
-    _replace(Path(path), fill)
 
 
 def read_arrays(
@@ -188,40 +243,29 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write_hdf5(sink: _Sink, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> None:
-    text = json.dumps(dict(attributes), allow_nan=False)
-    with h5py.File(sink, "w", libver=("v110", "v110")) as file:
-        file.attrs["format"] = _FORMAT
-        file.attrs["names"] = json.dumps(list(arrays))
-        # A dataset, because HDF5 attributes end at 64 kB.
-        file[_ATTRIBUTES] = np.frombuffer(text.encode(), dtype=np.uint8)
-        for name, array in arrays.items():
-            _write_array(file, array_link(name), np.asarray(array))
-
-
 def array_link(name: str) -> str:
     """Return where in a file an array stands; ``"group/name"`` names make groups."""
     # HDF5 gives "." a meaning of its own, and links cannot be empty.
     return "arrays/" + "/".join(f"{part}." if part.strip(".") == "" else part for part in name.split("/"))
 
 
-def _write_array(group: h5py.File, name: str, array: np.ndarray) -> None:
+def _write_array(group: h5py.File, name: str, array: np.ndarray) -> h5py.Dataset:
     """In blocks with checksums, so that a damaged block is noticed when it is read."""
     if array.size == 0 or array.ndim == 0:
-        group.create_dataset(name, data=array)
-        return
+        return group.create_dataset(name, data=array)
     rows = max(1, min(len(array), _BLOCK_BYTES * len(array) // array.nbytes))
-    group.create_dataset(name, data=array, chunks=(rows, *array.shape[1:]), fletcher32=True)
+    return group.create_dataset(name, data=array, chunks=(rows, *array.shape[1:]), fletcher32=True)
 
 
-def _replace(path: Path, fill: Callable[[int], None]) -> None:
-    """Let `fill(descriptor)` write a temporary file and give it the name `path` in one step."""
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[int]:
+    """Let the caller write into the descriptor of a temporary file, which then gets the name `path`."""
     temporary = path.parent / f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            fill(descriptor)
+            yield descriptor
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -102,11 +102,13 @@ def content_digest(data: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value with configurations, tuples and arrays in it turned into what JSON knows."""
+    """Return a value with configurations, dataclasses, tuples and arrays turned into what JSON knows."""
     if isinstance(value, Configuration):
         return value.to_dict()
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return plain(dataclasses.asdict(value))
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     if isinstance(value, np.ndarray):

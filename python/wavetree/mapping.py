@@ -18,7 +18,8 @@ from wavetree.config import Configuration, configuration
 from wavetree.errors import unknown_name
 from wavetree.mesh import Mesh
 from wavetree.mesh.dof_map import DofMap
-from wavetree.simulation.core import PARAMETERS, UNITS
+from wavetree.model.parameters import PARAMETERS, find_set, with_units
+from wavetree.simulation.medium import find_fault, listed_values
 
 __all__ = ["BoundMapping", "Mapping"]
 
@@ -35,7 +36,8 @@ class Mapping(Configuration):
         ``"absolute"``: m = m_prior + (p − p_prior) with p_prior the continuous average of the prior;
         ``"relative_deviation_from_prior"``: m = m_prior (1 + p); ``"logarithmic"``: m = m_prior eᵖ.
     inversion_parameters
-        Names of the parameters, for example ``["VP", "RHO"]``; the others stay as in the prior.
+        Names of parameters of the prior's set, for example ``["VP", "RHO"]``; the others stay as in the
+        prior.
 
     Raises
     ------
@@ -51,7 +53,9 @@ class Mapping(Configuration):
     @classmethod
     def _named_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
-            raise ValueError(f"inversion_parameters is empty; expected some of {', '.join(PARAMETERS)}.")
+            raise ValueError(
+                "inversion_parameters is empty; expected parameters of the prior, such as VP, RHO."
+            )
         for name in value:
             if name not in PARAMETERS:
                 raise unknown_name("inversion parameter", name, PARAMETERS)
@@ -70,7 +74,7 @@ class Mapping(Configuration):
         Raises
         ------
         ValueError
-            If the mesh lacks a parameter.
+            If the mesh lacks a parameter of its set, or is given in other parameters than those named.
         """
         return BoundMapping(self, prior)
 
@@ -96,13 +100,21 @@ class BoundMapping:
     """
 
     def __init__(self, mapping: Mapping, prior: Mesh) -> None:
-        for name in PARAMETERS:
-            if name not in prior.element_nodal_fields:
-                raise unknown_name("element-nodal field of the prior", name, prior.element_nodal_fields)
+        fields = prior.element_nodal_fields
+        self._set = find_set(fields, prior.dim, "the prior has no element-nodal field")
         self.parameters = mapping.inversion_parameters
+        for name in self.parameters:
+            if name not in self._set.names:
+                raise ValueError(
+                    f"inversion_parameters names {name!r}, but the prior is given as "
+                    f"{with_units(self._set.names)}; expected some of these."
+                )
         self._scaling = mapping.scaling
         self._mesh = prior
-        self._prior = {name: prior.element_nodal_fields[name] for name in PARAMETERS}
+        self._prior = {name: fields[name] for name in self._set.names}
+        # A parameter of solids alone stays as it is in fluids, at the nodes that they share with solids too.
+        solid = np.asarray(~self._set.is_fluid(self._prior).all(axis=1, keepdims=True))
+        self._enters = {name: solid if name in self._set.solid_only else 1.0 for name in self._set.names}
         n = self._dofs.n_dofs
         self.blocks = {name: slice(k * n, (k + 1) * n) for k, name in enumerate(self.parameters)}
         self.size = n * len(self.parameters)
@@ -165,7 +177,8 @@ class BoundMapping:
 
         The material is not checked; see `refusal`.
         """
-        change = {name: self._dofs.gather(nodal) for name, nodal in self.unpack(p - self.prior).items()}
+        nodal = self.unpack(p - self.prior)
+        change = {name: self._enters[name] * self._dofs.gather(values) for name, values in nodal.items()}
         material = dict(self._prior)
         for name, values in change.items():
             prior = self._prior[name]
@@ -203,17 +216,17 @@ class BoundMapping:
 
     def refusal(self, material: Fields[str, np.ndarray]) -> str | None:
         """Return why a material cannot be simulated, None if it can."""
-        for name, values in material.items():
-            bad = ~(np.isfinite(values) & (values > 0.0))
-            if bad.any():
-                element, node = (int(i) for i in np.argwhere(bad)[0])
-                x = self._mesh.node_coordinates(self._mesh.tensor_order)[element, node]
-                place = ", ".join(f"{c:g}" for c in x)
-                return (
-                    f"{name} would be {values[element, node]:g} {UNITS[name]} at ({place}) m and not "
-                    f"positive at {int(bad.sum())} of {bad.size} nodes"
-                )
-        return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            fault = find_fault(self._set, dict(material))
+        if fault is None:
+            return None
+        element, node = (int(i) for i in np.argwhere(fault.bad)[0])
+        x = self._mesh.node_coordinates(self._mesh.tensor_order)[element, node]
+        place = ", ".join(f"{c:g}" for c in x)
+        return (
+            f"{', '.join(fault.names)} would be {listed_values(material, fault.names, (element, node))} at "
+            f"({place}) m and {fault.problem} at {int(fault.bad.sum())} of {fault.bad.size} nodes"
+        )
 
     def mesh(self, material: Fields[str, np.ndarray]) -> Mesh:
         """Return the prior's mesh with another material."""
@@ -225,5 +238,6 @@ class BoundMapping:
     def _factors(self, p: np.ndarray) -> dict[str, np.ndarray | float]:
         """The derivative of the material by the parameter at every element node."""
         if self._scaling == "absolute":
-            return dict.fromkeys(self.parameters, 1.0)
-        return dict(self.forward(p) if self._scaling == "logarithmic" else self._prior)
+            return {name: self._enters[name] for name in self.parameters}
+        values = self.forward(p) if self._scaling == "logarithmic" else self._prior
+        return {name: self._enters[name] * values[name] for name in self.parameters}

@@ -17,7 +17,12 @@ from wavetree.simulation.core import default_instruction_set
 
 __all__ = ["ConstantSmoothing", "SmoothingOperator", "smoother"]
 
-Length = NonNegativeFloat | tuple[NonNegativeFloat, NonNegativeFloat]
+Length = (
+    NonNegativeFloat
+    | tuple[NonNegativeFloat, NonNegativeFloat]
+    | tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
+)
+Operator = _core.DiffusionOperator
 
 
 def _not_empty(lengths: dict[str, Length]) -> dict[str, Length]:
@@ -33,8 +38,8 @@ class ConstantSmoothing(Configuration):
     Parameters
     ----------
     smoothing_lengths_in_meters
-        Per parameter the standard deviation σ [m] of the Gaussian, or one per axis ``(σ_x, σ_y)``; 0 leaves
-        the field as it is.
+        Per parameter the standard deviation σ [m] of the Gaussian, or one per axis ``(σ_x, σ_y)``,
+        ``(σ_x, σ_y, σ_z)`` in three dimensions; 0 leaves the field as it is.
     """
 
     smoothing_lengths_in_meters: Annotated[dict[str, Length], AfterValidator(_not_empty)]
@@ -60,7 +65,7 @@ class SmoothingOperator:
         The compiled operator of each parameter.
     """
 
-    operators: Mapping[str, _core.DiffusionOperator2D]
+    operators: Mapping[str, Operator]
 
     def apply(self, fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the smoothed fields.
@@ -84,7 +89,7 @@ class SmoothingOperator:
         }
 
 
-def smoother(mesh: Mesh, order: int, length: Length, threads: int = 1) -> _core.DiffusionOperator2D:
+def smoother(mesh: Mesh, order: int, length: Length, threads: int = 1) -> Operator:
     """Return the smoothing operator of one standard deviation on the continuous nodes of a mesh.
 
     Parameters
@@ -94,9 +99,14 @@ def smoother(mesh: Mesh, order: int, length: Length, threads: int = 1) -> _core.
     order
         Order of the nodes.
     length
-        Standard deviation σ [m], or ``(σ_x, σ_y)``.
+        Standard deviation σ [m], or one per axis of the mesh.
     threads
         Number of threads; it does not change the result.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many lengths as the mesh has axes.
 
     Notes
     -----
@@ -104,9 +114,16 @@ def smoother(mesh: Mesh, order: int, length: Length, threads: int = 1) -> _core.
     exp(−k²σ²/2). S = R², R the Chebyshev polynomial in G⁻¹K nearest to exp(−G⁻¹K/2), within 1e-3, scaled to
     keep constants; G is the lumped mass. S is self-adjoint in G, positive semidefinite and keeps integrals.
     """
-    sigma_x, sigma_y = length if isinstance(length, tuple) else (length, length)
-    shape = (mesh.nelem, (order + 1) ** 2)
-    tensor = np.stack([np.full(shape, 0.5 * sigma_x**2), np.zeros(shape), np.full(shape, 0.5 * sigma_y**2)])
-    return _core.DiffusionOperator2D(
+    dim = mesh.dim
+    lengths = length if isinstance(length, tuple) else (length,) * dim
+    if len(lengths) != dim:
+        raise ValueError(
+            f"smoothing length is {length}; expected one number, or {dim} for the axes of a mesh in {dim} "
+            "dimensions."
+        )
+    rows, columns = np.triu_indices(dim)
+    diagonal = np.where(rows == columns, 0.5 * np.square(lengths)[rows], 0.0)
+    tensor = np.repeat(diagonal, mesh.nelem * (order + 1) ** dim).reshape(len(rows), mesh.nelem, -1)
+    return Operator(
         mesh.points, mesh.connectivity, mesh.shape_order, order, tensor, default_instruction_set(), threads
     )

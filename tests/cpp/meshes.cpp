@@ -98,6 +98,18 @@ void reorient(OwnedMesh& mesh, Random& random) {
     }
 }
 
+void renumber(OwnedMesh& mesh, Random& random) {
+    const std::size_t dim = mesh.dim, nodes = power(mesh.shape_order + 1, mesh.dim);
+    std::vector<std::size_t> point(mesh.points.size() / dim), element(mesh.connectivity.size() / nodes);
+    std::iota(point.begin(), point.end(), 0), std::iota(element.begin(), element.end(), 0);
+    std::shuffle(point.begin(), point.end(), random), std::shuffle(element.begin(), element.end(), random);
+    const OwnedMesh old = mesh;
+    for (std::size_t i = 0; i < point.size(); ++i) std::copy_n(&old.points[i * dim], dim, &mesh.points[point[i] * dim]);
+    for (std::size_t e = 0; e < element.size(); ++e)
+        for (std::size_t n = 0; n < nodes; ++n)
+            mesh.connectivity[element[e] * nodes + n] = static_cast<Index>(point[old.connectivity[e * nodes + n]]);
+}
+
 std::vector<Side> boundary_sides(const Mesh& mesh) {
     std::map<std::vector<Index>, std::vector<Side>> owners;
     for (Index e = 0; e < mesh.n_elements; ++e)

@@ -37,6 +37,9 @@ void bend(OwnedMesh& mesh);
 // Turns the reference axes of every element by a random rotation of the square or cube.
 void reorient(OwnedMesh& mesh, Random& random);
 
+// Shuffles the numbers of points and elements.
+void renumber(OwnedMesh& mesh, Random& random);
+
 // Sides that belong to one element only.
 std::vector<Side> boundary_sides(const Mesh& mesh);
 

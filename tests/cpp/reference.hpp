@@ -20,19 +20,30 @@ std::array<double, 3> map_point(const Mesh& mesh, Index e, const double* xi);
 // Reference coordinates of GLL node `node` of an order.
 std::array<double, 3> node_position(int order, int dim, int node);
 
-// Integrals over all elements. Coefficients are the upper triangle of a symmetric tensor T, row by row,
-// or a scalar: (1 or dim (dim + 1) / 2, n_elements, n_nodes).
+// The flux of a physics as a full tensor, flux_(c,d) = Σ_(k,l) at[c][d][k][l] ∂u_k/∂x_l.
+struct FluxTensor {
+    double at[3][3][3][3];
+};
+
+// From the stiffness coefficients at one point: M1; λ and μ; the upper triangle of the Voigt matrix or of a
+// tensor of diffusion, row by row.
+FluxTensor flux_tensor(PhysicsId physics, int dim, const std::vector<double>& coefficients);
+
+int n_components(PhysicsId physics, int dim);
+
+// Integrals over all elements, K u by flux tensors.
 class Reference {
   public:
     Reference(const Mesh& mesh, int order);
 
     const DofMap& dofs() const { return dofs_; }
-    // Σ_q w_q detJ_q per dof
-    std::vector<double> mass() const;
+    // Σ_q w_q detJ_q density_q per dof; density: (n_elements, n_nodes), or all 1
+    std::vector<double> mass(const double* density = nullptr) const;
     // (n_dofs, dim), from the element that comes last
     std::vector<double> coordinates() const;
-    // K u
-    std::vector<double> stiffness(const std::vector<double>& coefficients, const std::vector<double>& u) const;
+    // K u, with coefficients (n_coefficients, n_elements, n_nodes) and u (n_dofs, n_components)
+    std::vector<double> stiffness(PhysicsId physics, const std::vector<double>& coefficients,
+                                  const std::vector<double>& u) const;
 
   private:
     // At one quadrature node of one element: weight times detJ, and ∂l_i/∂x_d at [d][i].
@@ -45,6 +56,9 @@ class Reference {
     Mesh mesh_;
     int order_, n_nodes_;
     DofMap dofs_;
+    std::vector<double> weights_;  // (n_nodes)
+    // At every node, by axis: derivatives along ξ of all shape functions of the mesh and of the order.
+    std::vector<std::array<std::vector<double>, 3>> shape_slopes_, slopes_;
 };
 
 }  // namespace wavetree::tests

@@ -24,8 +24,8 @@ TEST_CASE("impedance weights integrate over the sides") {
     double sum = 0.0, chords = 0.0;
     const auto sides = boundary_sides(mesh);
     for (const auto& node : impedance_nodes(geometry, sides)) {
-        const double* at = &x[(node.element * geometry.n_nodes() + node.node) * 2];
-        sum += node.weight * 0.5 * (at[0] * at[0] + at[1] * at[1]);
+        const double* at = &x[(node.element * geometry.n_nodes() + node.at.node) * 2];
+        sum += node.at.weight * 0.5 * (at[0] * at[0] + at[1] * at[1]);
     }
     constexpr int n = 2000;
     for (const Side& side : sides)

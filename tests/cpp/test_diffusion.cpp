@@ -16,10 +16,12 @@ namespace {
 
 // Isotropic smoothing of standard deviation σ.
 std::vector<double> tensor(const Mesh& mesh, int order, double sigma) {
-    const std::size_t n = static_cast<std::size_t>(mesh.n_elements) * n_local_nodes(order, 2);
-    std::vector<double> result(3 * n, 0.0);
-    std::fill_n(result.begin(), n, 0.5 * sigma * sigma);
-    std::fill_n(result.begin() + 2 * n, n, 0.5 * sigma * sigma);
+    const int dim = mesh.dim;
+    const std::size_t n = static_cast<std::size_t>(mesh.n_elements) * n_local_nodes(order, dim);
+    std::vector<double> result;
+    for (int row = 0; row < dim; ++row)
+        for (int column = row; column < dim; ++column)
+            result.insert(result.end(), n, row == column ? 0.5 * sigma * sigma : 0.0);
     return result;
 }
 
@@ -43,42 +45,50 @@ double inner(const std::vector<double>& mass, const std::vector<double>& a, cons
 }  // namespace
 
 TEST_CASE("smoothing is self-adjoint, semidefinite, and keeps constants and integrals") {
-    Random random(1);
-    auto owned = grid({6, 5}, 2);
-    bend(owned);
-    reorient(owned, random);
-    const int order = 3;
-    const Reference reference(owned.view(), order);
-    const auto mass = reference.mass();
-    auto diffusion = tensor(owned.view(), order, 0.8);
-    const std::size_t third = diffusion.size() / 3;
-    for (std::size_t i = 0; i < third; ++i) diffusion[third + i] = 0.15 * std::sin(0.01 * static_cast<double>(i));
-    const auto S = make_operator(owned.view(), order, diffusion);
-    const auto a = random_values(S.n_dofs(), random), b = random_values(S.n_dofs(), random);
-    const auto Sa = smooth(S, a), Sb = smooth(S, b);
-    CHECK(std::abs(inner(mass, Sa, b) - inner(mass, a, Sb)) < 1e-12 * std::sqrt(inner(mass, a, a) * inner(mass, b, b)));
-    CHECK(inner(mass, a, Sa) > 0.0);
-    const std::vector<double> one(a.size(), 1.0);
-    for (double value : smooth(S, one)) CHECK(value == doctest::Approx(1.0).epsilon(1e-12));
-    CHECK(std::abs(inner(mass, one, Sa) - inner(mass, one, a)) < 1e-12 * inner(mass, one, one));
+    for (const auto& n : {std::vector{6, 5}, std::vector{3, 2, 3}}) {
+        CAPTURE(n.size());
+        Random random(1);
+        auto owned = grid(n, 2);
+        bend(owned);
+        reorient(owned, random);
+        const int order = 3;
+        const Reference reference(owned.view(), order);
+        const auto mass = reference.mass();
+        auto diffusion = tensor(owned.view(), order, 0.8);
+        const std::size_t n_material = reference.dofs().element_dofs.size();
+        for (std::size_t i = 0; i < n_material; ++i)  // xy
+            diffusion[n_material + i] = 0.15 * std::sin(0.01 * static_cast<double>(i));
+        const auto S = make_operator(owned.view(), order, diffusion);
+        const auto a = random_values(S.n_dofs(), random), b = random_values(S.n_dofs(), random);
+        const auto Sa = smooth(S, a), Sb = smooth(S, b);
+        const double scale = std::sqrt(inner(mass, a, a) * inner(mass, b, b));
+        CHECK(std::abs(inner(mass, Sa, b) - inner(mass, a, Sb)) < 1e-12 * scale);
+        CHECK(inner(mass, a, Sa) > 0.0);
+        const std::vector<double> one(a.size(), 1.0);
+        for (double value : smooth(S, one)) CHECK(value == doctest::Approx(1.0).epsilon(1e-12));
+        CHECK(std::abs(inner(mass, one, Sa) - inner(mass, one, a)) < 1e-12 * inner(mass, one, one));
+    }
 }
 
 TEST_CASE("a cosine is damped by exp(−k²σ²/2)") {
-    const auto owned = grid({8, 2}, 1);
-    const int order = 4;
-    const auto x = Reference(owned.view(), order).coordinates();
-    for (double sigma : {0.3, 1.0, 2.5}) {
-        CAPTURE(sigma);
-        const auto S = make_operator(owned.view(), order, tensor(owned.view(), order, sigma));
-        for (int mode = 1; mode <= 4; ++mode) {
-            const double k = mode * std::numbers::pi / 8.0;
-            std::vector<double> wave(static_cast<std::size_t>(S.n_dofs()));
-            for (std::size_t i = 0; i < wave.size(); ++i) wave[i] = std::cos(k * x[2 * i]);
-            const auto smoothed = smooth(S, wave);
-            double error = 0.0;
-            for (std::size_t i = 0; i < wave.size(); ++i)
-                error = std::max(error, std::abs(smoothed[i] - std::exp(-0.5 * k * k * sigma * sigma) * wave[i]));
-            CHECK(error < 0.02);
+    for (const auto& n : {std::vector{8, 2}, std::vector{8, 1, 1}}) {
+        const auto owned = grid(n, 1);
+        const int order = 4;
+        const auto x = Reference(owned.view(), order).coordinates();
+        for (double sigma : {0.3, 1.0, 2.5}) {
+            CAPTURE(n.size());
+            CAPTURE(sigma);
+            const auto S = make_operator(owned.view(), order, tensor(owned.view(), order, sigma));
+            for (int mode = 1; mode <= 4; ++mode) {
+                const double k = mode * std::numbers::pi / 8.0;
+                std::vector<double> wave(static_cast<std::size_t>(S.n_dofs()));
+                for (std::size_t i = 0; i < wave.size(); ++i) wave[i] = std::cos(k * x[n.size() * i]);
+                const auto smoothed = smooth(S, wave);
+                double error = 0.0;
+                for (std::size_t i = 0; i < wave.size(); ++i)
+                    error = std::max(error, std::abs(smoothed[i] - std::exp(-0.5 * k * k * sigma * sigma) * wave[i]));
+                CHECK(error < 0.02);
+            }
         }
     }
 }

@@ -76,3 +76,26 @@ TEST_CASE("dofs are numbered in the order in which elements first touch them") {
         next = std::max(next, dof + 1);
     }
 }
+
+TEST_CASE("a part of the mesh is numbered by itself, in the order of its elements") {
+    auto owned = grid({4, 3}, 1);
+    Random random(6);
+    reorient(owned, random);
+    const int order = 3, n_nodes = n_local_nodes(order, 2);
+    const DofMap map = make_dof_map(owned.view(), order);
+    const std::vector<Index> elements{9, 1, 5};  // 1 and 9 touch 5, but not each other
+    std::vector<Index> number;
+    const DofMap part = select(map, n_nodes, elements, number);
+    CHECK(part.n_dofs == 3 * n_nodes - 2 * (order + 1));
+    REQUIRE(part.element_dofs.size() == 3 * static_cast<std::size_t>(n_nodes));
+    Index next = 0;
+    for (std::size_t i = 0; i < part.element_dofs.size(); ++i) {
+        const Index dof = map.element_dofs[elements[i / n_nodes] * n_nodes + static_cast<Index>(i) % n_nodes];
+        CHECK(number[dof] == part.element_dofs[i]);
+        REQUIRE(part.element_dofs[i] <= next);
+        next = std::max(next, part.element_dofs[i] + 1);
+    }
+    CHECK(next == part.n_dofs);
+    REQUIRE(number.size() == static_cast<std::size_t>(map.n_dofs));
+    CHECK(std::count(number.begin(), number.end(), -1) == map.n_dofs - part.n_dofs);
+}

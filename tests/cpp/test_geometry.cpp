@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -24,7 +25,7 @@ double surface(const OwnedMesh& mesh, int order) {
     const Geometry geometry(mesh.view(), order);
     double sum = 0.0;
     for (const Side& side : boundary_sides(mesh.view()))
-        for (double weight : side_weights(geometry, side)) sum += weight;
+        for (const SideNode& at : side_quadrature(geometry, side)) sum += at.weight;
     return sum;
 }
 
@@ -82,6 +83,33 @@ TEST_CASE("area, volume, perimeter and surface of a quarter annulus") {
     CHECK(surface(flat, 6) == doctest::Approx(arcs + 2.0).epsilon(1e-7));
     CHECK(volume(tall, 6) == doctest::Approx(2.0 * area).epsilon(1e-7));
     CHECK(surface(tall, 6) == doctest::Approx(2.0 * (arcs + 2.0) + 2.0 * area).epsilon(1e-7));
+}
+
+TEST_CASE("outward normals: the divergence theorem on bent boxes") {
+    // ∮ x · n dS = dim · V and ∮ n dS = 0, exact for the polynomial maps.
+    for (const auto& n : {std::vector{3, 2}, std::vector{2, 1, 2}}) {
+        const int dim = static_cast<int>(n.size()), order = 6;
+        CAPTURE(dim);
+        Random random(4);
+        auto owned = grid(n, 2);
+        bend(owned);
+        reorient(owned, random);
+        const Geometry geometry(owned.view(), order);
+        const auto x = node_coordinates(geometry);
+        double flux = 0.0, sum[3] = {}, unit = 0.0;
+        for (const Side& side : boundary_sides(owned.view()))
+            for (const SideNode& at : side_quadrature(geometry, side)) {
+                double square = 0.0;
+                for (int d = 0; d < dim; ++d) {
+                    sum[d] += at.weight * at.normal[d], square += at.normal[d] * at.normal[d];
+                    flux += at.weight * at.normal[d] * x[(side.element * geometry.n_nodes() + at.node) * dim + d];
+                }
+                unit = std::max(unit, std::abs(square - 1.0));
+            }
+        CHECK(flux == doctest::Approx(dim * volume(owned, order)).epsilon(1e-13));
+        for (int d = 0; d < dim; ++d) CHECK(std::abs(sum[d]) < 1e-13);
+        CHECK(unit < 1e-14);
+    }
 }
 
 TEST_CASE("dxi_dx inverts the map's derivative, coordinates are the map itself") {

@@ -1,173 +1,235 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numbers>
-#include <string>
+#include <numeric>
 
-#include "meshes.hpp"
+#include "media.hpp"
 #include "reference.hpp"
 #include "wavetree/core/errors.hpp"
-#include "wavetree/physics/acoustic.hpp"
-#include "wavetree/solver/simulation.hpp"
 
 using namespace wavetree;
 using namespace wavetree::tests;
+using std::numbers::pi;
 
 namespace {
 
-// Water-like fluid in a bent box, absorbing all around.
-struct Tank {
-    explicit Tank(std::vector<int> n, int polynomial_order = 4) : owned(grid(n, 2)), order(polynomial_order) {
-        Random random(77);
-        bend(owned);
-        reorient(owned, random);
-        parameters = random_values(2 * owned.view().n_elements * n_local_nodes(order, 2), random, 0.9, 1.1);
-    }
-
-    SimulationSetup setup(int threads = 1) const {
-        SimulationSetup result;
-        result.mesh = owned.view(), result.order = order, result.parameters = parameters.data();
-        result.absorbing = boundary_sides(owned.view());
-        result.threads = threads;
-        return result;
-    }
-
-    OwnedMesh owned;
-    int order;
-    std::vector<double> parameters;  // VP, RHO
-};
-
-template <class Real>
-std::vector<double> record(const Simulation<Acoustic, 2, Real>& sim, const TimeLoop& time, const double* source,
-                           const double* receiver, Control& control, const WavefieldStore<Real>* store = nullptr) {
-    const auto sources = sim.points(source, 1), receivers = sim.points(receiver, 1);
-    std::vector<double> stf(static_cast<std::size_t>(time.n_steps)), records(stf.size() + 1);
-    for (std::size_t i = 0; i < stf.size(); ++i)
-        stf[i] = std::exp(-std::pow((static_cast<double>(i) * time.dt - 0.6) / 0.2, 2));
-    typename Simulation<Acoustic, 2, Real>::Forward run{};
-    run.sources = &sources, run.receivers = &receivers;
-    run.source_time_functions = stf.data(), run.records = records.data(), run.store = store;
-    Watch watch(control, nullptr);
-    sim.forward(time, run, watch);
-    return records;
+// Damped all around, one side of the last medium held.
+void enclose(Tank& tank) {
+    tank.damp(0.3);
+    tank.dirichlet.back() = {tank.absorbing.back().back()};
+    tank.absorbing.back().pop_back();
 }
 
-constexpr double here[] = {1.3, 1.1}, there[] = {2.6, 1.7};
+bool same_bits(const Samples& a, const Samples& b) {
+    bool same = a.size() == b.size();
+    for (std::size_t m = 0; same && m < a.size(); ++m)
+        same = a[m].size() == b[m].size() && std::memcmp(a[m].data(), b[m].data(), a[m].size() * sizeof(double)) == 0;
+    return same;
+}
+
+// Memory for all steps of the field.
+struct FullStore {
+    FullStore(Index n_steps, Index n_values)
+        : snapshots(static_cast<std::size_t>(n_steps * n_values)),
+          view{std::vector<Index>(n_steps), std::vector<double>(n_steps, 1.0), snapshots.data(), n_values} {
+        std::iota(view.steps.begin(), view.steps.end(), Index{1});
+    }
+    std::vector<double> snapshots;
+    WavefieldStore<double> view;
+};
+
+// Misfit ½ Σ u² of the records, and its gradient if asked.
+double misfit(const Tank& tank, const std::vector<Rows>& sources, const std::vector<Rows>& receivers, double dt,
+              Samples* gradient = nullptr) {
+    const Index n_steps = 120;
+    const auto sim = make_simulation<double>(tank);
+    FullStore store(gradient ? n_steps : 0, sim.n_values());
+    const Shot<double> shot(sim, sources, receivers);
+    auto state = sim.start(dt);
+    const auto records = shot.forward(state, n_steps, pulses(sources, n_steps, dt), gradient ? &store.view : nullptr);
+    if (gradient) {
+        auto adjoint = sim.start_adjoint(dt, n_steps);
+        shot.adjoint(adjoint, dt, records, &store.view);
+        for (std::size_t m = 0; m < sim.n_media(); ++m) {
+            gradient->emplace_back(tank.coefficients[m].size());
+            sim.medium(m).gradient(adjoint.sums[m], gradient->back().data());
+        }
+    }
+    return 0.5 * dot(records, records);
+}
 
 }  // namespace
 
-TEST_CASE("source and receiver may change places") {
-    const Tank tank({4, 3});
-    const Simulation<Acoustic, 2, double> sim(tank.setup());
-    const TimeLoop time{0.9 * sim.maximum_time_step(), 300};
-    Control control;
-    const auto forth = record(sim, time, here, there, control), back = record(sim, time, there, here, control);
-    double error = 0.0, scale = 0.0;
-    for (std::size_t i = 0; i < forth.size(); ++i)
-        error = std::max(error, std::abs(forth[i] - back[i])), scale = std::max(scale, std::abs(forth[i]));
-    CHECK(scale > 1e-3);
-    CHECK(error < 1e-13 * scale);
-}
-
-TEST_CASE_TEMPLATE("records have the same bits for every number of threads", Real, float, double) {
-    const Tank tank({24, 20}, 3);
-    const TimeLoop time{0.9 * Simulation<Acoustic, 2, double>(tank.setup()).maximum_time_step(), 60};
-    Control control;
-    const auto one = record(Simulation<Acoustic, 2, Real>(tank.setup(1)), time, here, there, control);
-    CHECK(one.back() != 0.0);
-    for (int threads : {2, 3}) {
-        const auto many = record(Simulation<Acoustic, 2, Real>(tank.setup(threads)), time, here, there, control);
-        CHECK(std::memcmp(one.data(), many.data(), one.size() * sizeof(double)) == 0);
+TEST_CASE("the adjoint run is the transpose of the run from sources to records") {
+    for (Tank tank : all_tanks(4)) {
+        CAPTURE(describe(tank));
+        enclose(tank);
+        Random random(9);
+        const auto sim = make_simulation<double>(tank);
+        const double dt = 0.95 * sim.maximum_time_step();
+        const Index n_steps = 200;
+        const auto sources = random_rows(tank, 3, random, true), receivers = random_rows(tank, 6, random, true);
+        const Shot<double> shot(sim, sources, receivers);
+        const auto stf = random_samples(sources, n_steps, random);
+        const auto weights = random_samples(receivers, n_steps, random);
+        auto state = sim.start(dt);
+        const auto records = shot.forward(state, n_steps, stf);
+        auto adjoint = sim.start_adjoint(dt, n_steps);
+        const auto at_sources = shot.adjoint(adjoint, dt, weights);
+        double back = 0.0;
+        for (std::size_t m = 0; m < sim.n_media(); ++m)
+            for (Index row = 0; row < 3; ++row)
+                for (Index n = 0; n < n_steps; ++n)
+                    back += stf[m][row * n_steps + n] * at_sources[m][row * (n_steps + 1) + n];
+        const double scale = std::sqrt(dot(records, records) * dot(weights, weights));
+        CHECK(std::abs(dot(records, weights)) > 1e-4 * scale);
+        CHECK(std::abs(dot(records, weights) - back) < 1e-12 * scale);
     }
 }
 
-TEST_CASE("the step at the bound is stable, one above it is not and says so") {
-    const Tank tank({4, 3});
-    const Simulation<Acoustic, 2, double> sim(tank.setup());
-    Control control;
-    const auto stable = record(sim, {0.999 * sim.maximum_time_step(), 3000}, here, there, control);
-    CHECK(std::abs(stable.back()) < 1.0);
-    try {
-        record(sim, {1.05 * sim.maximum_time_step(), 30000}, here, there, control);
-        FAIL("an unstable run went through");
-    } catch (const Unstable& error) {
-        CHECK(std::string(error.what()).find("no longer finite at time step") != std::string::npos);
+TEST_CASE("waves of one medium reach the other") {
+    for (Tank tank : all_tanks(4)) {
+        if (tank.physics.size() < 2) continue;
+        CAPTURE(describe(tank));
+        Random random(10);
+        const auto sim = make_simulation<double>(tank);
+        const double dt = 0.9 * sim.maximum_time_step();
+        const auto sources = random_rows(tank, 1, random, false), receivers = random_rows(tank, 1, random, false);
+        const Shot<double> shot(sim, sources, receivers);
+        for (std::size_t m : {0, 1}) {
+            auto stf = pulses(sources, 100, dt);
+            std::fill(stf[m].begin(), stf[m].end(), 0.0);
+            auto state = sim.start(dt);
+            const auto records = shot.forward(state, 100, stf);
+            double heard = 0.0;
+            for (double value : records[m]) heard = std::max(heard, std::abs(value));
+            CHECK(heard > 1e-4);
+        }
     }
 }
 
 TEST_CASE("the adjoint run gives the derivative of the misfit") {
-    Tank tank({3, 3}, 3);
-    Random random(21);
-    const TimeLoop time{0.5 * Simulation<Acoustic, 2, double>(tank.setup()).maximum_time_step(), 250};
-    Control control;
-    const auto misfit = [&] {
-        double sum = 0.0;
-        for (double u : record(Simulation<Acoustic, 2, double>(tank.setup()), time, here, there, control))
-            sum += 0.5 * time.dt * u * u;
-        return sum;
-    };
-    const Simulation<Acoustic, 2, double> sim(tank.setup());
-    std::vector<double> snapshots(static_cast<std::size_t>(time.n_steps * sim.n_dofs()));
-    WavefieldStore<double> store{{}, std::vector<double>(time.n_steps, 1.0), snapshots.data(), sim.n_dofs()};
-    for (Index k = 1; k <= time.n_steps; ++k) store.steps.push_back(k);
-    const auto records = record(sim, time, here, there, control, &store);
-    const auto receivers = sim.points(there, 1);
-    std::vector<double> gradient(tank.parameters.size());
-    Watch watch(control, nullptr);
-    sim.adjoint(time, {&receivers, records.data(), &store, gradient.data()}, watch);  // f† = u
-
-    const auto parameters = tank.parameters, direction = random_values(parameters.size(), random);
-    constexpr double h = 1e-5;
-    double expected = 0.0, found = 0.0;
-    for (double sign : {1.0, -1.0}) {
-        for (std::size_t i = 0; i < parameters.size(); ++i)
-            tank.parameters[i] = parameters[i] + sign * h * direction[i];
-        expected += sign * misfit() / (2.0 * h);
+    auto tanks = all_tanks(3);
+    tanks.emplace_back(std::vector{36, 20}, 2, std::vector<std::string>{"acoustic", "elastic"});  // several blocks
+    for (Tank tank : tanks) {
+        CAPTURE(describe(tank));
+        enclose(tank);
+        Random random(21);
+        const double dt = 0.5 * maximum_time_step(tank);
+        const auto sources = random_rows(tank, 6, random, false), receivers = random_rows(tank, 6, random, true);
+        Samples gradient;
+        misfit(tank, sources, receivers, dt, &gradient);
+        for (std::size_t m = 0; m < tank.physics.size(); ++m) {
+            CAPTURE(m);
+            const auto coefficients = tank.coefficients[m];
+            const auto direction = random_values(static_cast<Index>(coefficients.size()), random, -0.1, 0.1);
+            constexpr double h = 1e-4;
+            double expected = 0.0;
+            for (double sign : {1.0, -1.0}) {
+                for (std::size_t i = 0; i < coefficients.size(); ++i)
+                    tank.coefficients[m][i] = coefficients[i] + sign * h * direction[i];
+                expected += sign * misfit(tank, sources, receivers, dt) / (2.0 * h);
+            }
+            tank.coefficients[m] = coefficients;
+            double found = 0.0;
+            for (std::size_t i = 0; i < direction.size(); ++i) found += gradient[m][i] * direction[i];
+            CHECK(std::abs(expected) > 1e-8);
+            CHECK(std::abs(found - expected) < 1e-6 * std::abs(expected));
+        }
     }
-    for (std::size_t i = 0; i < parameters.size(); ++i) found += gradient[i] * direction[i];
-    CHECK(std::abs(expected) > 1e-6);
-    CHECK(found == doctest::Approx(expected).epsilon(1e-6));
+}
+
+TEST_CASE_TEMPLATE("records have the same bits for every number of threads", Real, float, double) {
+    for (const auto& n : {std::vector{36, 20}, std::vector{10, 8, 8}}) {  // several blocks of either medium
+        Tank tank(n, 2, {"acoustic", "elastic"});
+        CAPTURE(describe(tank));
+        enclose(tank);
+        Random random(31);
+        const double dt = 0.9 * maximum_time_step(tank);
+        const auto sources = random_rows(tank, 2, random, false), receivers = random_rows(tank, 6, random, true);
+        Samples one;
+        for (int threads : {1, 2, 3}) {
+            const auto sim = make_simulation<Real>(tank, threads);
+            const Shot<Real> shot(sim, sources, receivers);
+            auto state = sim.start(dt);
+            const auto records = shot.forward(state, 60, pulses(sources, 60, dt));
+            if (threads == 1) one = records;
+            CHECK(dot(records, records) > 0.0);
+            CHECK(same_bits(records, one));
+        }
+    }
+}
+
+TEST_CASE_TEMPLATE("a copied state goes on with the same bits", Real, float, double) {
+    for (Tank tank : all_tanks(4)) {
+        CAPTURE(describe(tank));
+        enclose(tank);
+        Random random(41);
+        const double dt = 0.9 * maximum_time_step(tank);
+        const Index n_steps = 120, middle = 50;
+        const auto sources = random_rows(tank, 2, random, true), receivers = random_rows(tank, 6, random, true);
+        const auto stf = random_samples(sources, n_steps, random);
+        const auto sim = make_simulation<Real>(tank);
+        const Shot<Real> shot(sim, sources, receivers);
+        auto state = sim.start(dt);
+        const auto whole = shot.forward(state, n_steps, stf);
+        Samples first;
+        auto checkpoint = sim.start(dt);
+        shot.advance(checkpoint, middle, n_steps, stf, first);
+        for (int repeat = 0; repeat < 2; ++repeat) {
+            auto copy = checkpoint;
+            auto records = first;
+            shot.advance(copy, n_steps, n_steps, stf, records);
+            CHECK(same_bits(records, whole));
+            for (std::size_t m = 0; m < sim.n_media(); ++m) {
+                CHECK(copy.fields[m].u == state.fields[m].u);
+                CHECK(copy.fields[m].w == state.fields[m].w);
+            }
+        }
+    }
+}
+
+TEST_CASE("single precision follows double precision") {
+    for (Tank tank : all_tanks(4)) {
+        CAPTURE(describe(tank));
+        enclose(tank);
+        Random random(51);
+        const double dt = 0.9 * maximum_time_step(tank);
+        const auto sources = random_rows(tank, 2, random, true), receivers = random_rows(tank, 6, random, true);
+        const auto stf = pulses(sources, 150, dt);
+        const auto run = [&]<class Real>(Real) {
+            const auto sim = make_simulation<Real>(tank);
+            auto state = sim.start(dt);
+            return Shot<Real>(sim, sources, receivers).forward(state, 150, stf);
+        };
+        const auto exact = run(0.0);
+        auto apart = run(0.0f);
+        for (std::size_t m = 0; m < exact.size(); ++m)
+            for (std::size_t i = 0; i < exact[m].size(); ++i) apart[m][i] -= exact[m][i];
+        CHECK(dot(apart, apart) < 1e-10 * dot(exact, exact));
+    }
 }
 
 TEST_CASE("a cancelled run stops") {
-    const Tank tank({24, 20});
-    const Simulation<Acoustic, 2, float> sim(tank.setup());
-    Control control;
-    control.cancel();
-    CHECK_THROWS_AS(record(sim, {1e-4, 10000000}, here, there, control), Cancelled);
-    CHECK(control.progress() < 1.0);
+    const Tank tank({24, 20}, 4, {"acoustic", "elastic"});
+    const auto sim = make_simulation<float>(tank);
+    const std::vector<Rows> none(2);
+    Shot<float> shot(sim, none, none);
+    shot.control.cancel();
+    auto state = sim.start(1e-4);
+    CHECK_THROWS_AS(shot.forward(state, 10'000'000, Samples(2)), Cancelled);
+    CHECK(shot.control.progress() < 1.0);
 }
 
-TEST_CASE("standing waves in a rigid and in a pressure-free box") {
-    // φ = cos(πx/2) cos(πy/3) stands in a rigid box [0, 2] × [0, 3], sin sin in a pressure-free one.
-    using std::numbers::pi;
-    const auto owned = grid({2, 3}, 1);
-    const int order = 6;
-    const std::vector<double> parameters(2 * owned.view().n_elements * n_local_nodes(order, 2), 1.0);
-    const auto x = Reference(owned.view(), order).coordinates();
-    const double omega = pi * std::sqrt(1.0 / 4.0 + 1.0 / 9.0);
-    for (bool rigid : {true, false}) {
-        CAPTURE(rigid);
-        SimulationSetup setup;
-        setup.mesh = owned.view(), setup.order = order, setup.parameters = parameters.data();
-        if (!rigid) setup.dirichlet = boundary_sides(owned.view());
-        const Simulation<Acoustic, 2, double> sim(setup);
-        const Index n = sim.n_dofs(), steps = 2000;
-        const double dt = 2.0 * pi / omega / steps;  // one period
-        std::vector<double> field(n), velocity(n), after(n);
-        for (Index i = 0; i < n; ++i) {
-            const double a = pi * x[2 * i] / 2.0, b = pi * x[2 * i + 1] / 3.0;
-            field[i] = rigid ? std::cos(a) * std::cos(b) : std::sin(a) * std::sin(b);
-            velocity[i] = -0.5 * dt * -omega * omega * field[i];  // w at step −1/2 of a field at rest
-        }
-        const auto none = sim.points(nullptr, 0);
-        Simulation<Acoustic, 2, double>::Forward run{};
-        run.sources = run.receivers = &none;
-        run.initial_field = field.data(), run.initial_velocity = velocity.data(), run.final_field = after.data();
-        Control control;
-        Watch watch(control, nullptr);
-        sim.forward({dt, steps}, run, watch);
-        for (Index i = 0; i < n; ++i) CHECK(std::abs(after[i] - field[i]) < 1e-4);
+TEST_CASE("media in another order or number are refused") {
+    for (const std::vector<std::string>& names :
+         std::vector<std::vector<std::string>>{{"elastic", "acoustic"}, {"acoustic", "acoustic"}}) {
+        const Tank tank({4, 3}, 2, names);
+        CHECK_THROWS_WITH_AS(make_simulation<double>(tank), "expected one medium, or a fluid and a solid in this order",
+                             InputError);
     }
+    CHECK_THROWS_AS(Simulation<double>(Tank({4, 3}, 2, {"acoustic"}).mesh(), {}), InputError);
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from wavetree import _core
 from wavetree.mesh import Mesh, box_mesh
 from wavetree.simulation.boundary import Absorbing, HomogeneousDirichlet
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
+from wavetree.simulation.core import Core
 from wavetree.simulation.simulation import Simulation
 from wavetree.survey.receiver.cartesian import Point2D
 from wavetree.survey.source.cartesian import ScalarPoint2D
@@ -60,6 +62,18 @@ def simulate(mesh: Mesh, boundary: str = "interior", end: float = 2e-3, **option
     span = WaveformSimulationConfiguration(end_time_in_seconds=end, **{"precision": "float64", **options})
     places = receivers((0.2, 0.7), (0.55, 0.7), (0.8, 0.65))
     return Simulation(mesh, [source()], places, span, BOUNDARIES[boundary], **constructor)
+
+
+def evolve(
+    core: Core, dt: float, n_steps: int, fields: list[np.ndarray], velocities: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Fields (n_dofs, n_components) of every part after free motion, from those at step 0 and −1/2."""
+    compiled, state = core.compiled, core.compiled.start(dt)
+    for part, (field, velocity) in enumerate(zip(fields, velocities, strict=True)):
+        compiled.set_field(state, part, np.ascontiguousarray(field, dtype=core.precision))
+        compiled.set_field(state, part, np.ascontiguousarray(velocity, dtype=core.precision), True)
+    compiled.forward(state, n_steps, [], [], n_steps, n_steps, None, None, _core.Control())
+    return [compiled.field(state, part) for part in range(len(core.parts))]
 
 
 def relative(result: np.ndarray, expected: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wavetree.arrays import read_arrays, write_arrays, write_text
+from wavetree.arrays import growing_file, read_arrays, write_arrays, write_text
 from wavetree.errors import ProjectError
 
 WRITER = """
@@ -91,6 +91,27 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         assert str(path) in str(caught.value)
         with pytest.raises(ProjectError, match="cannot write"):
             write_text(path, "a")
+
+
+def test_growing_files_appear_at_the_end(tmp_path: Path) -> None:
+    import h5py
+
+    path = tmp_path / "folder" / "a.h5"
+    with growing_file(path, "form 1", {"kind": "some"}) as file:
+        file.describe("group", {"units": "m"})
+        for k in range(3):
+            file.write(f"group/{k}", np.full(4, k), {"number": k})
+            assert not path.exists()
+    with h5py.File(path) as file:
+        assert dict(file.attrs) == {"format": "form 1", "kind": "some"}
+        assert file["group"].attrs["units"] == "m" and file["group/2"].attrs["number"] == 2
+        assert np.array_equal(file["group/2"][()], [2, 2, 2, 2])
+    with pytest.raises(ValueError, match="given up"), growing_file(path, "form 1", {}) as file:
+        file.write("a", np.zeros(3))
+        raise ValueError("given up")
+    with h5py.File(path) as file:
+        assert "group" in file
+    assert os.listdir(path.parent) == ["a.h5"]
 
 
 def test_text_replaces_the_old_one(tmp_path: Path) -> None:

@@ -110,12 +110,13 @@ def test_damping_keeps_a_second_order_error() -> None:
     assert np.all(np.abs(rates - 2.0) < 0.1)
 
 
+@pytest.mark.parametrize("velocity", [False, True])
 @pytest.mark.parametrize("n", [2, 7, 50, 451, 3000])
-def test_transpose(n: int) -> None:
+def test_transpose(n: int, velocity: bool) -> None:
     x, y = np.random.default_rng(1).standard_normal((2, 5, 2, n))
-    forward = filter_records(x)
+    forward = filter_records(x, velocity=velocity)
     assert forward.shape == x.shape and forward.dtype == np.float64
-    defect = np.vdot(forward, y) - np.vdot(x, filter_records_transpose(y))
+    defect = np.vdot(forward, y) - np.vdot(x, filter_records_transpose(y, velocity=velocity))
     assert abs(defect) <= 1e-13 * np.linalg.norm(forward) * np.linalg.norm(y)
 
 

@@ -6,6 +6,7 @@ import pytest
 from wavetree.mapping import BoundMapping, Mapping
 from wavetree.mesh import Mesh, box_mesh
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
+from wavetree.simulation.medium import medium, split
 from wavetree.simulation.simulation import Simulation
 from wavetree.survey.receiver.cartesian import Point2D
 from wavetree.survey.source.cartesian import ScalarPoint2D
@@ -138,18 +139,68 @@ def test_models_that_cannot_be_simulated_are_refused_in_words() -> None:
     assert "VP would be inf" in str(logarithmic.refusal(huge))
 
 
+def seabed() -> Mesh:
+    """Fluid elements above solid ones, both with jumps."""
+    mesh = prior(np.random.default_rng(1))
+    mesh.attach_field("VP", 2.0 * mesh.element_nodal_fields["VP"])
+    shear = np.full((12, 25), 1400.0)
+    shear[8:] = 0.0
+    mesh.attach_field("VS", shear)
+    return mesh
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_fluids_stay_fluid(scaling: str) -> None:
+    """VS changes at the nodes that a fluid element shares with a solid one, but not in the fluid."""
+    mapping = Mapping(scaling, inversion_parameters=["VS", "VP"]).bind(seabed())
+    generator = np.random.default_rng(8)
+    p = random_parameters(mapping, generator)
+    material = mapping.forward(p)
+    assert not material["VS"][8:].any() and (material["VS"][:8] != 1400.0).all()
+    assert (material["VP"] != seabed().element_nodal_fields["VP"]).all()
+    assert mapping.refusal(material) is None
+    assert [part.physics for part in split(medium(mapping.mesh(material), 4))] == ["acoustic", "elastic"]
+    change = generator.standard_normal(mapping.size)
+    raw = {name: generator.standard_normal((12, 25)) for name in ("VP", "VS", "RHO")}
+    tangent = mapping.tangent(p, change)
+    assert not tangent["VS"][8:].any()
+    left = sum(float(np.sum(tangent[name] * raw[name])) for name in ("VS", "VP"))
+    right = float(mapping.adjoint(p, raw) @ change)
+    size = sum(float(np.linalg.norm(t)) for t in tangent.values()) * float(np.linalg.norm(list(raw.values())))
+    assert abs(left - right) <= 1e-14 * size
+
+
+def test_solids_that_are_none_are_refused_in_words() -> None:
+    mapping = Mapping("absolute", inversion_parameters=["VS"]).bind(seabed())
+    p = mapping.prior.copy()
+    p[0] += 1500.0
+    reason = str(mapping.refusal(mapping.forward(p)))
+    assert (
+        reason.startswith("VP, VS would be ")
+        and "m/s, 2900 m/s at (0, 0) m and not VS^2 < 3/4 VP^2" in reason
+    )
+    p[0] -= 3000.0
+    assert "VS would be -100 m/s at (0, 0) m and negative at 1 of 300 nodes" in str(
+        mapping.refusal(mapping.forward(p))
+    )
+
+
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match="scaling='linear' is not valid: expected 'absolute'"):
         Mapping("linear", inversion_parameters=BOTH)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="inversion_parameters is empty; expected some of VP, RHO"):
+    with pytest.raises(ValueError, match="inversion_parameters is empty; expected parameters of the prior"):
         Mapping("absolute", inversion_parameters=[])
-    with pytest.raises(ValueError, match="unknown inversion parameter 'VX'; did you mean 'VP'"):
+    with pytest.raises(ValueError, match="unknown inversion parameter 'VX'; did you mean 'VS'"):
         Mapping("absolute", inversion_parameters=["VX"])
     with pytest.raises(ValueError, match="inversion_parameters names 'VP' more than once"):
         Mapping("absolute", inversion_parameters=["VP", "VP"])
     bare = box_mesh(((0.0, 1.0), (0.0, 1.0)), (2, 2), shape_order=1)
-    with pytest.raises(ValueError, match="unknown element-nodal field of the prior 'VP'"):
+    with pytest.raises(ValueError, match="the prior has no element-nodal field 'VP', only"):
         Mapping("absolute", inversion_parameters=BOTH).bind(bare)
+    with pytest.raises(
+        ValueError, match=r"names 'MU', but the prior is given as VP \[m/s\] and RHO .*; expected"
+    ):
+        Mapping("absolute", inversion_parameters=["MU"]).bind(prior(np.random.default_rng(1)))
 
 
 def test_mesh_carries_the_material_and_nothing_else_changes() -> None:

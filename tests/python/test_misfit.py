@@ -13,9 +13,11 @@ from wavetree.config import load
 from wavetree.data.event_data import EventData
 from wavetree.errors import WavetreeError
 from wavetree.misfit import MISFITS, MisfitConfiguration
+from wavetree.survey.receiver.cartesian import Point2D
 from wavetree.survey.receiver.cartesian.collections import RingPoint2D
 from wavetree.user_function import UserFunction
 
+POTENTIALS = list(RingPoint2D(x=0, y=0, radius=1, count=4, fields=["phi_t", "phi"]))
 RECEIVERS = list(RingPoint2D(x=0, y=0, radius=1, count=4, fields=["phi"]))
 SCALE = 2.0
 _log = logging.getLogger("test")
@@ -94,15 +96,41 @@ def test_events_are_compared_by_name_and_on_the_synthetic_axis() -> None:
     assert configured().evaluate(synthetic, synthetic)[::2] == (0.0, True)
 
 
+def test_every_field_is_compared_by_those_who_record_it() -> None:
+    """Receivers in the fluid do not enter a misfit of velocities, whatever their number and order."""
+
+    def several(order: list[int], seed: int) -> EventData:
+        fields = (["velocity", "phi"], ["phi"], ["velocity"], ["velocity", "strain"])
+        all_of_them = [Point2D(x=0, y=k, station_code=f"{k}", fields=f) for k, f in enumerate(fields)]
+        rng = np.random.default_rng(seed)
+        values = {k: rng.standard_normal((2, 50)) for k in (0, 2, 3)}
+        receivers = [all_of_them[k] for k in order]
+        data = {
+            "phi": rng.standard_normal((sum(k < 2 for k in order), 1, 50)),
+            "velocity": np.array([values[k] for k in order if k in values]),
+        }
+        return EventData("e", receivers, data, 0.0, 100.0)
+
+    misfit = MisfitConfiguration("m", observed_data="x", receiver_field="velocity")
+    synthetic, observed = several([0, 1, 2, 3], 1), several([3, 1, 0], 2)
+    value, sources, identical = misfit.evaluate(synthetic, observed)
+    u, d = synthetic.data["velocity"], observed.data["velocity"]
+    expected = np.array([u[0] - d[1], 0 * u[1], u[2] - d[0]])
+    np.testing.assert_array_equal(sources["velocity"], expected)
+    assert list(sources) == ["velocity"] and not identical
+    assert value == pytest.approx(0.5 * (expected**2).sum() / 100.0, rel=1e-13)
+    with pytest.raises(ValueError, match="unknown field of the synthetic records 'strain'"):
+        MisfitConfiguration("m", observed_data="x", receiver_field="strain").evaluate(synthetic, observed)
+
+
 def test_events_that_cannot_be_compared() -> None:
     ones = np.ones((2, 1, 50))
     synthetic = records(ones)
-    other_field = EventData("e", RECEIVERS[:2], {"psi": ones}, 0.0, 100.0)
+    other_field = EventData("e", POTENTIALS[:2], {"phi_t": ones}, 0.0, 100.0)
     for observed, text in (
         (other_field, "unknown field of the observed records 'phi'"),
-        (records(ones, first=2), "no receiver of the observed data"),
+        (records(ones, first=2), "no receiver of the observed phi data"),
         (records(ones, start=0.1), "do not cover the time axis"),
-        (records(np.ones((2, 2, 50))), r"shape \(2, 1, 50\) and observed ones of shape \(2, 2, 50\)"),
         (
             records(np.where(np.arange(50) > 3, np.nan, ones)),
             "the observed record of receiver 0 is not finite",

@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from meshes import sinusoidal
 from wavetree.arrays import write_arrays
 from wavetree.config import load
-from wavetree.mesh import acoustic_medium, box_mesh, resolved_frequency
+from wavetree.domain import BoxDomain2D
+from wavetree.mesh import Mesh, MeshResolution, box_mesh, mesh_from_domain, resolved_frequency
 from wavetree.model import OverlaidModel
-from wavetree.model.background.homogeneous import IsotropicAcoustic
+from wavetree.model.background.homogeneous import IsotropicAcoustic, IsotropicElastic
+from wavetree.model.parameters import SETS, find_set
 from wavetree.model.volume.cartesian import GenericModel
+from wavetree.simulation.medium import fluid_elements, medium
 
 UNIT = [(0.0, 1.0), (0.0, 1.0)]
 X = np.array([0.0, 0.5, 2.0])
 Y = np.array([-1.0, 0.0, 0.25, 1.0])
+ONE = np.array([[0.2, 0.5]])
 
 
 def dataset(**changes: np.ndarray) -> xr.Dataset:
@@ -50,6 +53,23 @@ def test_homogeneous_background():
 def test_homogeneous_background_refuses(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         IsotropicAcoustic(**{"vp": 1500.0, "rho": 980.0, **bad})
+
+
+def test_homogeneous_solid():
+    model = IsotropicElastic(vp=3000.0, vs=1500.0, rho=2000.0)
+    values = model.evaluate(np.zeros((2, 3)))
+    assert {name: v.tolist() for name, v in values.items()} == {
+        "VP": [3000.0] * 2,
+        "VS": [1500.0] * 2,
+        "RHO": [2000.0] * 2,
+    }
+    assert model.slowest_velocity(((0, 1), (0, 1), (0, 1))) == 1500.0
+    assert IsotropicElastic(vp=3000.0, vs=0.0, rho=2000.0).slowest_velocity(((0, 1), (0, 1))) == 3000.0
+    assert load(model.to_dict()) == model
+    with pytest.raises(ValueError, match=r"vs is 2599 and vp 3000 m/s; expected vs\^2 < 3/4 vp\^2"):
+        IsotropicElastic(vp=3000.0, vs=2599.0, rho=2000.0)
+    with pytest.raises(ValueError, match="vs=-1.0 is not valid"):
+        IsotropicElastic(vp=3000.0, vs=-1.0, rho=2000.0)
 
 
 # -- volume model ------------------------------------------------------------------------------
@@ -139,9 +159,21 @@ def with_values(key: str, index: tuple[int, int], value: float) -> xr.Dataset:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (dataset().drop_vars("vp"), r"data has no variable 'vp', only \['rho'\]; expected 'vp'"),
+        (
+            dataset().drop_vars("vp"),
+            r"data has no variable 'vp', only \['rho'\]; expected vp \[m/s\] and rho",
+        ),
         (dataset().rename(rho="density"), r"data has no variable 'rho', only \['density', 'vp'\]"),
-        (dataset(vs=np.ones((3, 4))), "data has the variable 'vs'; expected only 'vp' and 'rho'"),
+        (
+            dataset(q=np.ones((3, 4))),
+            r"data has the variable 'q'; expected only vp \[m/s\] and rho \[kg/m\^3\]: drop",
+        ),
+        (dataset(VS=np.ones((3, 4))), "data has the variable 'VS'; expected only vp"),
+        (dataset(mu=np.ones((3, 4))), "parameter 'mu' stands beside vp .* remove mu"),
+        (
+            dataset(vs=np.full((3, 4), 1400.0)),
+            r"'vp', 'vs' of data are 1503.0, 1400.0 at x = 0, y = -1 m and not",
+        ),
         (
             with_values("vp", (1, 2), np.nan),
             "'vp' of data is nan at x = 0.5, y = 0.25 m and not .* at 1 of 12 nodes",
@@ -171,6 +203,55 @@ def test_bad_data_are_refused(data, message):
 def test_bad_names_are_refused(name):
     with pytest.raises(ValueError, match=r"name is .*; expected letters"):
         GenericModel(name, dataset())
+
+
+def cube(**values: np.ndarray) -> xr.Dataset:
+    z = np.array([-3.0, 0.0, 1.0, 4.0, 5.0])
+    fields = {name: (("x", "y", "z"), v) for name, v in values.items()}
+    return xr.Dataset(fields, coords={"x": X, "y": Y, "z": z})
+
+
+def test_trilinear_functions_are_reproduced():
+    x, y, z = np.meshgrid(X, Y, [-3.0, 0.0, 1.0, 4.0, 5.0], indexing="ij")
+    shear = 1500.0 + 3 * x - y + 2 * z - x * y * z
+    data = cube(vp=0 * x + 3000.0, vs=shear, rho=2000.0 + z)
+    model = GenericModel("cube", data)
+    assert model.dim == 3 and model.bounds == ((0.0, 2.0), (-1.0, 1.0), (-3.0, 5.0))
+    positions = np.random.default_rng(0).uniform((0, -1, -3), (2, 1, 5), (20, 3))
+    x, y, z = positions.T
+    values = model.evaluate(positions)
+    np.testing.assert_allclose(values["VS"], 1500.0 + 3 * x - y + 2 * z - x * y * z, rtol=1e-14)
+    np.testing.assert_array_equal(values["VP"], np.full(20, 3000.0))
+    assert list(values) == ["VP", "VS", "RHO"]
+    assert model.slowest_velocity(model.bounds) == shear.min()
+    turned = GenericModel("cube", data.transpose("z", "x", "y"))
+    assert turned == model and repr(model).splitlines()[3] == "    z: -3 to 5 m"
+    with pytest.raises(
+        ValueError, match=r"position \(3, 0, 0\) m lies outside .* covers x \(0.0, 2.0\), y .* and z"
+    ):
+        model.evaluate(np.array([3.0, 0.0, 0.0]))
+    with pytest.raises(ValueError, match=r"expected \(..., 3\)"):
+        model.evaluate(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_every_parameter_set_makes_a_model(dim, tmp_path):
+    solid = {"VP": 3000.0, "VS": 1500.0, "RHO": 2000.0}
+    shape, axes = (3, 2, 4)[:dim], ("x", "y", "z")[:dim]
+    values = {name: np.full(shape, value) for name, value in solid.items()}
+    start = find_set(values, dim)
+    for found in SETS[dim][2:]:
+        fields = start.convert(values, found)
+        fields |= {name: np.full(shape, 0.2) for name in found.orientation}
+        data = xr.Dataset(
+            {name.lower(): (axes, v) for name, v in fields.items()},
+            coords={axis: np.arange(float(n)) for axis, n in zip(axes, shape, strict=True)},
+        )
+        model = GenericModel("model", data)
+        assert set(model.evaluate(np.full((1, dim), 0.5))) == set(fields)
+        assert model.slowest_velocity(model.bounds) == pytest.approx(1500.0, rel=1e-12)
+        model.write_h5(tmp_path / "model.h5")
+        assert GenericModel.from_h5(tmp_path / "model.h5") == model
 
 
 def test_file_round_trip(tmp_path):
@@ -233,6 +314,50 @@ def test_overlay_equals_a_single_model():
     assert overlaid.slowest_velocity(box) == model.slowest_velocity(box)
 
 
+def solid_model(name: str, x: tuple[float, float], y: tuple[float, float]) -> GenericModel:
+    solid = {"vp": 3000.0, "vs": 1600.0, "rho": 2000.0}
+    fields = {key: (("x", "y"), np.full((2, 2), value)) for key, value in solid.items()}
+    return GenericModel(name, xr.Dataset(fields, coords={"x": list(x), "y": list(y)}))
+
+
+def test_overlay_of_fluid_and_solid():
+    fluid = IsotropicAcoustic(vp=1500.0, rho=1000.0)
+    model = OverlaidModel(fluid, [solid_model("solid", (0, 1), (0, 1)), constant("lake", 1400.0, (0, 0.5))])
+    values = model.evaluate(np.array([[2.0, 2.0], [0.8, 0.5], [0.2, 0.5]]))
+    assert {name: v.tolist() for name, v in values.items()} == {
+        "VP": [1500.0, 3000.0, 1400.0],
+        "VS": [0.0, 1600.0, 0.0],
+        "RHO": [1000.0, 2000.0, 2800.0],
+    }
+    assert model.slowest_velocity(((0, 3), (0, 1))) == 1400.0
+    assert model.slowest_velocity(((2, 3), (0, 1))) == 1500.0
+    assert model.slowest_velocity(((0.6, 0.9), (0.1, 0.9))) == 1600.0
+
+
+def test_overlay_takes_the_most_general_parameters():
+    background = IsotropicElastic(vp=3000.0, vs=1500.0, rho=2000.0)
+    hexagonal = {"vpv": 3000.0, "vph": 3500.0, "vsv": 1600.0, "vsh": 1600.0, "eta": 0.9, "rho": 2500.0}
+    fields = {k: (("x", "y"), np.full((2, 2), v)) for k, v in {**hexagonal, "orientation": 0.3}.items()}
+    turned = GenericModel("turned", xr.Dataset(fields, coords={"x": [0.0, 1.0], "y": [0.0, 1.0]}))
+    inner = solid_model("inner", (0.4, 0.6), (0.0, 1.0))
+    values = OverlaidModel(background, [turned, inner]).evaluate(
+        np.array([[2.0, 0.5], [0.2, 0.5], [0.5, 0.5]])
+    )
+    assert list(values["ORIENTATION"]) == [0.0, 0.3, 0.0]
+    np.testing.assert_allclose(values["VPH"], [3000.0, 3500.0, 3000.0], rtol=1e-14)
+    np.testing.assert_allclose(values["ETA"], [1.0, 0.9, 1.0], rtol=1e-14)
+    found = find_set(values, 2)
+    inside = found.to_core({name: v[1] for name, v in values.items()})
+    np.testing.assert_array_equal(inside, found.to_core({k: v[0] for k, v in turned.evaluate(ONE).items()}))
+
+
+def test_overlay_refuses_different_dimensions():
+    flat = solid_model("flat", (0, 1), (0, 1))
+    deep = GenericModel("deep", cube(vp=np.full((3, 4, 5), 1500.0), rho=np.full((3, 4, 5), 1000.0)))
+    with pytest.raises(ValueError, match=r"different numbers of dimensions, \{'flat': 2, 'deep': 3\}"):
+        OverlaidModel(None, [flat, deep])
+
+
 def test_overlay_refuses():
     with pytest.raises(ValueError, match="background is None and volume_models is empty"):
         OverlaidModel(None, [])
@@ -248,49 +373,29 @@ def test_overlay_refuses():
 # -- on a mesh ------------------------------------------------------------------------------------
 
 
-def test_acoustic_medium_takes_every_kind_of_field():
-    mesh = box_mesh(UNIT, (4, 3), shape_order=2, deformation=sinusoidal)
-    mesh.attach_field("VP", 1500.0 + mesh.points[:, 0])
-    mesh.attach_field("RHO", 1000.0 + np.arange(12))
-    mesh.attach_field("VS", np.zeros(12))
-    medium = acoustic_medium(mesh, 4)
-    assert medium.tensor_order == 4
-    expected = 1500.0 + mesh.node_coordinates(4)[..., 0]
-    np.testing.assert_allclose(medium.element_nodal_fields["VP"], expected, rtol=1e-14)
-    np.testing.assert_array_equal(
-        medium.element_nodal_fields["RHO"], np.tile(1000.0 + np.arange(12), (25, 1)).T
-    )
-    assert "VP" in mesh.nodal_fields  # the given mesh is left alone
-    again = acoustic_medium(medium, 4)
-    assert again.digest() == medium.digest()
-    assert acoustic_medium(medium, 6).tensor_order == 6
+def test_an_interface_of_fluid_and_solid_inside_elements_is_refused():
+    water = IsotropicAcoustic(vp=1500.0, rho=1000.0)
+    domain = BoxDomain2D(x0=0.0, x1=90.0, y0=0.0, y1=100.0)
+    resolution = MeshResolution(30.0, elements_per_wavelength=1.0, model_order=1)
 
+    def sampled(y: tuple[float, float]) -> Mesh:
+        return mesh_from_domain(
+            domain, OverlaidModel(water, [solid_model("solid", (-1.0, 100.0), y)]), resolution
+        )
 
-def test_acoustic_medium_refuses():
-    mesh = box_mesh(UNIT, (4, 3))
-    mesh.attach_field("VP", np.ones(12))
-    with pytest.raises(ValueError, match=r"the mesh has no field 'RHO', only \['VP'\]; expected VP"):
-        acoustic_medium(mesh, 4)
-    density = np.ones((12, 4))
-    density[5, 1] = 0.0
-    mesh.attach_field("RHO", density)
     with pytest.raises(
-        ValueError, match=r"'RHO' of the mesh is 0 kg/m\^3 in element 5 at \(0.5, 0.333333\) m.* at 1 of"
+        ValueError, match=r"'VS' of the mesh is 0 m/s in element 0 at \(0, 50\) m and zero at some"
     ):
-        acoustic_medium(mesh, 1)
-    mesh.attach_field("VS", np.full(12, 700.0))
-    with pytest.raises(
-        ValueError, match="field 'VS' of the mesh is up to 700 m/s, a solid; expected a fluid"
-    ):
-        acoustic_medium(mesh, 4)
+        medium(sampled((-1.0, 30.0)), 1)
+    assert fluid_elements(medium(sampled((200.0, 300.0)), 1)).all()
+    assert not fluid_elements(medium(sampled((-1.0, 101.0)), 1)).any()
 
 
 def test_resolved_frequency():
     mesh = box_mesh([(0.0, 2.0), (0.0, 1.0)], (4, 4))
-    velocity = np.full((16, 25), 2000.0)
+    mesh.attach_field("VP", np.full((16, 25), 3000.0))
+    velocity = np.full(16, 2000.0)
     velocity[3] = 1000.0
-    mesh.attach_field("VP", velocity)
-    assert resolved_frequency(mesh) == pytest.approx(1000.0 * 4 / (5 * 0.5))
+    assert resolved_frequency(mesh, velocity) == pytest.approx(1000.0 * 4 / (5 * 0.5))
     velocity[3] = 2000.0
-    mesh.attach_field("VP", velocity)
-    assert resolved_frequency(mesh) == pytest.approx(2000.0 * 4 / (5 * 0.5))
+    assert resolved_frequency(mesh, velocity) == pytest.approx(2000.0 * 4 / (5 * 0.5))

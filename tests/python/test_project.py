@@ -18,8 +18,8 @@ from wavetree.errors import ConflictError, ProjectError
 from wavetree.project.project import Project
 from wavetree.simulation.configuration import ModelConfiguration
 from wavetree.survey.event import EventCollection
-from wavetree.survey.receiver.cartesian import Point2D
-from wavetree.survey.source.cartesian import ScalarPoint2D
+from wavetree.survey.receiver.cartesian import Point2D, Point3D
+from wavetree.survey.source.cartesian import ScalarPoint2D, ScalarPoint3D
 
 # Making and opening
 
@@ -158,6 +158,12 @@ def test_positions_outside_the_domain_are_refused(project: Project) -> None:
     with pytest.raises(ValueError, match=r"receiver 0 of .* x -0\.1 to 0\.1, y -0\.1 to 0\.1 m; move"):
         project += event(2, receivers=receivers)
     assert project.events.list() == ["event_0000", "event_0001"]
+
+
+def test_events_of_other_dimensions_are_refused(project: Project) -> None:
+    deep = Point3D(x=0, y=0, z=0, station_code="a", fields=["phi"])
+    with pytest.raises(ValueError, match="event 'deep' has 3 dimensions, the domain 2"):
+        project += event(event_name="deep", sources=[ScalarPoint3D(x=0, y=0, z=0, f=1)], receivers=[deep])
 
 
 def test_events_are_selected_in_all_ways(project: Project) -> None:

@@ -66,6 +66,15 @@ def test_misfits_run_what_is_missing(project: Project, monkeypatch: pytest.Monke
     assert again.actions.inversion.compute_misfits("initial", misfit()) == chi
 
 
+def test_misfits_of_what_nobody_records_are_refused(project: Project) -> None:
+    project += MisfitConfiguration("velocity", observed_data="true", receiver_field="velocity")
+    with pytest.raises(
+        ValueError, match=r"receiver_field of misfit 'velocity' in event_0000 'velocity'\. Known: 'phi'"
+    ):
+        project.actions.inversion.compute_misfits("initial", "velocity")
+    assert project.simulations.query("initial") is False  # nothing was launched
+
+
 def test_identical_data_give_zero_and_a_warning(project: Project, caplog: pytest.LogCaptureFixture) -> None:
     project += misfit("self", "initial")
     for _ in range(2):

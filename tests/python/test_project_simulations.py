@@ -21,6 +21,9 @@ from wavetree.mesh.box import box_mesh
 from wavetree.project.project import Project
 from wavetree.simulation.configuration import UnstructuredMeshSimulationConfiguration
 from wavetree.simulation.task import ForwardTask
+from wavetree.survey.event import Event
+from wavetree.survey.receiver.cartesian import Point2D, SideSetHorizontalPointCollection2D
+from wavetree.survey.source.cartesian import SideSetScalarPoint2D
 
 
 def test_launch_query_and_results(project: Project, caplog: pytest.LogCaptureFixture) -> None:
@@ -44,6 +47,29 @@ def test_launch_query_and_results(project: Project, caplog: pytest.LogCaptureFix
     assert np.all(mesh.element_nodal_fields["VP"] == 1500.0)
     files = project.simulations.get_mesh_filenames("initial")
     assert all(file.is_file() and file.parent.name == "meshes" for file in files.values())
+
+
+def test_side_sets_are_found_before_anything_runs(project: Project) -> None:
+    def on_top(x: float, name: str) -> Event:
+        source = SideSetScalarPoint2D((x, 0.0), direction="y", side_set_name="y1", offset=-0.02, f=1.0)
+        top = SideSetHorizontalPointCollection2D(x=[-0.05, x], side_set_name="y0", fields=["phi"])
+        return event(event_name=name, sources=[source], receivers=top)
+
+    project += [on_top(0.05, "on_top"), on_top(0.3, "beside")]
+    with pytest.raises(
+        ValueError, match=r"point \(0\.3, 0\.0\) cannot be moved onto side set 'y1': .* 0\.2 m from"
+    ):
+        project.simulations.launch("initial", "beside")
+    assert project.simulations.query("initial") is False
+    project.simulations.launch("initial", "on_top")
+    assert project.simulations.query("initial", "on_top", block=True)
+    (found,) = project.waveforms.get("initial", "on_top")
+    assert found.receivers[1] == Point2D(x=0.05, y=-0.1, station_code="0001", fields=["phi"])
+    assert found.sources is not None and found.sources[0].location == pytest.approx((0.05, 0.08))
+    assert np.abs(found.data["phi"]).max() > 0.0
+    figure = project.viz.nb.simulation_setup("initial", "on_top")
+    places = np.concatenate([np.asarray(c.get_offsets()) for c in figure.axes[0].collections[-2:]])
+    np.testing.assert_allclose(places, [[-0.05, -0.1], [0.05, -0.1], [0.05, 0.08]], atol=1e-15)
 
 
 def test_nothing_is_computed_twice(

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wavetree.data.resample import SampleAxis, interpolation_matrix, resample
+from wavetree.data.resample import SampleAxis, interpolation_matrix, resample, resample_transpose
+from wavetree.testing import dot_product_defect
 
 
 def waves(times: np.ndarray, rate: float, samples_per_period: float) -> np.ndarray:
@@ -43,6 +44,19 @@ def test_shared_samples_are_returned_unchanged() -> None:
     part = SampleAxis(axis.times[10], axis.sampling_rate_in_hertz / 2, 40)
     np.testing.assert_array_equal(resample(values, axis, part), values[..., 10:90:2])
     assert resample(values[0, 0].astype(np.float32), axis, axis).dtype == np.float64
+
+
+@pytest.mark.parametrize("npts", [1, 30, 400])
+def test_the_transpose_is_one(npts: int) -> None:
+    axis, target = SampleAxis(-0.3, 50.0, 200), SampleAxis(-0.2871, npts / 3.9, npts)
+    generator = np.random.default_rng(npts)
+    x, y = generator.standard_normal((3, 2, 200)), generator.standard_normal((3, 2, npts))
+    defect = dot_product_defect(
+        lambda v: resample(v, axis, target), lambda v: resample_transpose(v, axis, target), x, y
+    )
+    assert defect < 1e-15
+    with pytest.raises(ValueError, match=rf"shape \(3, 2, 200\) do not fit to an axis of {npts} samples"):
+        resample_transpose(x, axis, target)
 
 
 def test_noise_is_not_blown_up() -> None:

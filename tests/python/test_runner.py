@@ -110,6 +110,17 @@ def test_more_outputs_of_a_running_task_follow(runner: Runner) -> None:
     assert runner.issue([few]) == 0
 
 
+def test_outputs_that_are_asked_for_meanwhile_are_all_made(runner: Runner) -> None:
+    gate = threading.Event()
+    running = FakeTask("a", lambda attempt, control: gate.wait(10) and None)
+    others = [FakeTask("a", outputs=("out", name)) for name in ("field", "volume", "field")]
+    for task in (running, *others):
+        runner.issue([task])
+    gate.set()
+    assert runner.wait(others, timeout=10)
+    assert [task.attempts for task in others] == [[1], [1], []]
+
+
 def test_lost_outputs_are_made_again(runner: Runner) -> None:
     task = FakeTask("a", outputs=("out", "field"))
     runner.issue([task])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 
 import numpy as np
 import pytest
 
 from meshes import shuffled, sinusoidal
-from simulations import UNIT
 from wavetree.config import load
 from wavetree.mesh import Mesh, box_mesh
 from wavetree.smoothing import ConstantSmoothing, smoother
@@ -17,23 +18,37 @@ LENGTHS = [0.02, 0.05, 0.2, (0.02, 0.1), (0.0, 0.05)]
 
 
 class Case:
-    """A mesh of the unit square with an order of nodes."""
+    """A mesh of the unit square or cube with an order of nodes."""
 
-    def __init__(self, order: int, n: int, curved: bool, points_per_wavelength: float) -> None:
-        self.mesh: Mesh = box_mesh(UNIT, (n, n), shape_order=4, deformation=sinusoidal if curved else None)
+    def __init__(self, order: int, n: int, curved: bool, points_per_wavelength: float, dim: int = 2) -> None:
+        self.dim = dim
+        bounds, shape_order = ((0.0, 1.0),) * dim, 4 if dim == 2 else 2
+        self.mesh: Mesh = box_mesh(
+            bounds, (n,) * dim, shape_order=shape_order, deformation=sinusoidal if curved else None
+        )
         if curved:
             self.mesh = shuffled(self.mesh, np.random.default_rng(1))
         self.order = order
         dofs = self.mesh.dof_map(order)
         self.size = dofs.n_dofs
-        self.x = np.zeros((self.size, 2))
+        self.x = np.zeros((self.size, dim))
         self.x[dofs.element_dofs] = self.mesh.node_coordinates(order)
         self.mass = self.mesh.get_mass_matrix(order)
         # Half waves along a side that the elements resolve.
         self.highest = int(2 * order * n / points_per_wavelength)
 
     def smooth(self, length, field: np.ndarray, threads: int = 1) -> np.ndarray:
-        return smoother(self.mesh, self.order, length, threads).apply(field)
+        return self.smoother(length, threads).apply(field)
+
+    def smoother(self, length, threads: int = 1):
+        return smoother(self.mesh, self.order, self.adapted(length), threads)
+
+    def adapted(self, length):
+        """A length for as many axes as there are: that along z is the one along x."""
+        return (*length, length[0])[: self.dim] if isinstance(length, tuple) else length
+
+    def axes(self, length) -> np.ndarray:
+        return np.broadcast_to(self.adapted(length), self.dim)
 
     def inner(self, a: np.ndarray, b: np.ndarray) -> float:
         return float(np.sum(a * self.mass * b))
@@ -64,13 +79,9 @@ def length(request: pytest.FixtureRequest):
     return request.param
 
 
-def axes(length) -> tuple[float, float]:
-    return (length, length) if np.isscalar(length) else length
-
-
 def test_smoothing_is_self_adjoint_in_the_mass(case, length):
     a, b = np.random.default_rng(2).standard_normal((2, case.size))
-    operator = smoother(case.mesh, case.order, length)
+    operator = case.smoother(length)
     defect = case.inner(a, operator.apply(b)) - case.inner(operator.apply(a), b)
     assert abs(defect) <= 1e-13 * case.norm(a) * case.norm(b)
 
@@ -80,7 +91,7 @@ SMALL = [(order, n, curved) for order, n in ((1, 12), (4, 3), (8, 2)) for curved
 
 def dense(small: Case, length) -> np.ndarray:
     """The operator as a matrix that is symmetric where it is self-adjoint in the mass."""
-    operator, root = smoother(small.mesh, small.order, length), np.sqrt(small.mass)
+    operator, root = small.smoother(length), np.sqrt(small.mass)
     matrix = np.stack([operator.apply(column) for column in np.eye(small.size)], axis=1)
     return root[:, None] * matrix / root
 
@@ -96,15 +107,15 @@ def test_smoothing_is_positive_semidefinite(order, n, curved, length):
 
 @pytest.mark.parametrize(("order", "n", "curved"), SMALL)
 def test_smoothing_is_a_semigroup_for_every_field(order, n, curved, length, record_property):
-    small, (sigma_x, sigma_y) = Case(order, n, curved, 8.0), axes(length)
-    first, second, whole = (dense(small, (s * sigma_x, s * sigma_y)) for s in (0.6, 0.8, 1.0))
+    small = Case(order, n, curved, 8.0)
+    first, second, whole = (dense(small, tuple(s * small.axes(length))) for s in (0.6, 0.8, 1.0))
     error = np.linalg.norm(first @ second - whole, 2)
     record_property("error", float(error))
     assert error < 0.02
 
 
 def test_smoothing_keeps_constants_and_integrals(case, length):
-    operator = smoother(case.mesh, case.order, length)
+    operator = case.smoother(length)
     np.testing.assert_allclose(operator.apply(np.full(case.size, 3.0)), 3.0, rtol=1e-13)
     a = np.random.default_rng(3).standard_normal(case.size)
     integral, kept = case.mass @ a, case.mass @ operator.apply(a)
@@ -112,16 +123,15 @@ def test_smoothing_keeps_constants_and_integrals(case, length):
 
 
 def worst_damping(case: Case, length, highest: int) -> float:
-    """Largest error of cos(kx) cos(ly), which the rigid sides of the square let be, against the Gaussian's
-    exp(−(k²σ_x² + l²σ_y²)/2), over wave numbers up to so many half waves along a side."""
-    operator, (sigma_x, sigma_y) = smoother(case.mesh, case.order, length), axes(length)
+    """Largest error of Π cos(k_i x_i), which the rigid sides of the square let be, against the Gaussian's
+    exp(−Σ k_i² σ_i²/2), over wave numbers up to so many half waves along a side."""
+    operator, sigma = case.smoother(length), case.axes(length)
     half_waves = np.unique(np.append(np.geomspace(1, highest, 5).astype(int), 0))
     errors = []
-    for m in half_waves:
-        for n in half_waves:
-            wave = np.cos(np.pi * m * case.x[:, 0]) * np.cos(np.pi * n * case.x[:, 1])
-            damped = np.exp(-0.5 * np.pi**2 * ((m * sigma_x) ** 2 + (n * sigma_y) ** 2)) * wave
-            errors.append(np.abs(operator.apply(wave) - damped).max())
+    for k in np.pi * np.array(list(itertools.product(half_waves, repeat=case.dim))):
+        wave = np.prod(np.cos(k * case.x), axis=1)
+        damped = np.exp(-0.5 * np.sum((k * sigma) ** 2)) * wave
+        errors.append(np.abs(operator.apply(wave) - damped).max())
     return float(max(errors))
 
 
@@ -193,9 +203,14 @@ def test_each_parameter_has_its_length():
 def test_bad_lengths_are_refused():
     with pytest.raises(ValueError, match=r"smoothing_lengths_in_meters is empty; expected lengths such as"):
         ConstantSmoothing({})
-    for bad in (-0.1, (0.1, -0.1), (0.1, 0.1, 0.1), float("nan"), "far"):
+    for bad in (-0.1, (0.1, -0.1), (0.1,) * 4, float("nan"), "far"):
         with pytest.raises(ValueError, match=r"smoothing_lengths_in_meters"):
             ConstantSmoothing({"VP": bad})
+    cube = box_mesh(((0.0, 1.0),) * 3, (1, 1, 1))
+    for mesh, bad in ((CASES["4-box"].mesh, (0.1, 0.2, 0.3)), (cube, (0.1, 0.2))):
+        expected = rf"smoothing length is {re.escape(str(bad))}; expected one number, or {mesh.dim} for"
+        with pytest.raises(ValueError, match=expected):
+            ConstantSmoothing({"VP": bad}).build(mesh, 4)
 
 
 def test_unknown_parameters_and_wrong_sizes_are_refused():

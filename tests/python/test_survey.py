@@ -7,10 +7,16 @@ import pytest
 
 import wavetree.survey
 from wavetree.config import load
+from wavetree.mesh import box_mesh
 from wavetree.survey import Event, EventCollection
-from wavetree.survey.receiver.cartesian import Point2D
+from wavetree.survey.receiver.cartesian import Point2D, Point3D, SideSetPoint2D
 from wavetree.survey.receiver.cartesian.collections import RingPoint2D
-from wavetree.survey.source.cartesian import ScalarPoint2D
+from wavetree.survey.source.cartesian import (
+    MomentTensorPoint2D,
+    ScalarPoint2D,
+    ScalarPoint3D,
+    SideSetVectorPoint2D,
+)
 from wavetree.survey.source.cartesian.collections import ScalarPoint2DRing
 from wavetree.survey.stf import Ricker
 
@@ -119,3 +125,55 @@ def test_collection_errors() -> None:
     event = Event(SOURCE, receivers=RING, event_name="a")
     with pytest.raises(ValueError, match="the name 'a' occurs 2 times"):
         EventCollection([event, event])
+
+
+def test_events_of_every_kind_of_source_and_receiver() -> None:
+    sources = [
+        SOURCE,
+        MomentTensorPoint2D(x=0.1, y=0.2, mxx=1.0, myy=2.0, mxy=3.0, source_time_function=Ricker(2.0)),
+        SideSetVectorPoint2D((0.3, 0.0), direction="y", side_set_name="y1", fx=0.0, fy=1.0),
+    ]
+    receivers = [
+        *RING,
+        SideSetPoint2D((0.3, 0.0), direction=(0, 1), side_set_name="y1", station_code="a", fields=["strain"]),
+    ]
+    event = Event(sources, receivers=receivers, event_name="all")
+    again = load(json.loads(json.dumps(event.to_dict())))
+    assert again == event and event.dim == 2
+    assert [type(s) for s in again.sources] == [type(s) for s in sources]
+    assert [type(r) for r in again.receivers] == [type(r) for r in receivers]
+    placed = event.resolve(box_mesh(((0.0, 1.0), (0.0, 4.0)), (1, 1)))
+    assert placed.event_name == "all" and placed.sources[:2] == event.sources[:2]
+    assert placed.sources[2].location == placed.receivers[-1].location == (0.3, 4.0)
+    assert Event(SOURCE, receivers=RING).resolve(box_mesh(((0.0, 1.0),) * 2, (1, 1))) == Event(
+        SOURCE, receivers=RING
+    )
+
+
+def test_digests_of_events_stay() -> None:
+    """Results of projects are named by it: another one makes all of them be computed anew."""
+    source = ScalarPoint2D(x=0.25, y=0.5, f=1.0, source_time_function=Ricker(3.0))
+    ring = RingPoint2D(x=0, y=0, radius=0.5, count=1, fields=["phi"])
+    event = Event(source, receivers=ring, event_name="shot")
+    assert event.digest() == "74af59911770f93722d5c02f2b37615b5841ce7cd820efca9cb509472b67e48d"
+
+
+def test_one_event_has_one_dimension() -> None:
+    deep = Point3D(x=0, y=0, z=0, station_code="deep", fields=["phi"])
+    text = (
+        "Event: sources and receivers hold a ScalarPoint2D with 2 dimensions and a Point3D with 3 dimensions"
+    )
+    with pytest.raises(ValueError, match=text):
+        Event(SOURCE, receivers=[*RING, deep])
+    in_space = ScalarPoint3D(x=0, y=0, z=0, f=1)
+    with pytest.raises(ValueError, match="hold a ScalarPoint2D with 2 .* and a ScalarPoint3D with 3"):
+        Event([SOURCE, in_space], receivers=RING)
+    assert Event(in_space, receivers=deep).dim == 3
+    with pytest.raises(
+        ValueError, match="events hold a Event with 2 dimensions and a Event with 3 dimensions"
+    ):
+        EventCollection([Event(SOURCE, receivers=RING), Event(in_space, receivers=deep)])
+    with pytest.raises(
+        ValueError, match=r"sources\[0\]=Point3D.* is not valid: expected an instance of Source"
+    ):
+        Event(deep, receivers=deep)

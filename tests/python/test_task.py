@@ -18,6 +18,7 @@ from wavetree.mesh import Mesh
 from wavetree.simulation import task as task_module
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
 from wavetree.simulation.core import instruction_sets
+from wavetree.simulation.output import OutputConfiguration, SurfaceData, VolumeData
 from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.task import AdjointTask, ForwardTask, make_control
 from wavetree.simulation.time_axis import maximum_time_step
@@ -26,6 +27,9 @@ from wavetree.survey.source.cartesian import ScalarPoint2D
 from wavetree.survey.stf import Ricker
 
 SPAN = WaveformSimulationConfiguration(end_time_in_seconds=1e-3)
+OUTPUT = OutputConfiguration(
+    volume_data=VolumeData(10, fields=["phi"]), surface_data=SurfaceData(5, fields=["phi"], side_sets=["y1"])
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,7 @@ def test_the_digest_leaves_out_what_the_result_does_not_depend_on(tmp_path, mesh
         {"mesh_file": "elsewhere.h5"},
         {"simulation_name": "other"},
         {"wavefield_sampling_interval": 4},
+        {"output": OUTPUT},
     ):
         assert replace(task, **change).digest() == task.digest()
     assert make_task(tmp_path, mesh).digest() == task.digest()
@@ -111,7 +116,7 @@ def test_the_digest_of_an_adjoint_run_names_its_inputs(tmp_path, mesh):
 
 
 def test_tasks_are_data(tmp_path, mesh):
-    forward = make_task(tmp_path, mesh, wavefield_sampling_interval=3)
+    forward = make_task(tmp_path, mesh, wavefield_sampling_interval=3, output=OUTPUT)
     adjoint = AdjointTask(
         forward, adjoint_source_file="a.h5", adjoint_source_digest="1", forward_folder="here"
     )
@@ -122,7 +127,10 @@ def test_tasks_are_data(tmp_path, mesh):
     assert (forward.kind, adjoint.kind) == ("forward", "adjoint")
     assert forward.label == "e of initial_model"
     assert adjoint.label == "gradient of e of initial_model"
-    assert forward.outputs == ("waveforms.h5", "wavefield_3.h5")
+    folder = f"output_{OUTPUT.digest()[:12]}"
+    assert forward.outputs == (
+        "waveforms.h5", "wavefield_3.h5", f"{folder}/volume.h5", f"{folder}/surface.h5"
+    )  # fmt: skip
     assert make_task(tmp_path, mesh).outputs == ("waveforms.h5",)
     assert forward.instruction_set == instruction_sets()[0]
 
@@ -148,6 +156,17 @@ def test_a_forward_run_writes_its_outputs(tmp_path, mesh, interval):
     if interval:
         stored, _ = read_arrays(folder / f"wavefield_{interval}.h5")
         np.testing.assert_array_equal(stored["wavefield"], direct.wavefield)
+
+
+def test_a_forward_run_writes_wavefields(tmp_path, mesh):
+    task = make_task(tmp_path, mesh, wavefield_sampling_interval=4, output=OUTPUT)
+    task.run(tmp_path, make_control())
+    assert all((tmp_path / name).is_file() for name in task.outputs)
+    records = EventData.from_arrays(*read_arrays(tmp_path / "waveforms.h5"))
+    np.testing.assert_array_equal(records.data["phi"], task.simulation().run().data["phi"])
+    records.wavefield_files = {name: tmp_path / file for name, file in task.wavefield_files.items()}
+    assert records.get_wavefield_output("volume", "phi").sizes["time"] == 10
+    assert set(records.get_wavefield_output("surface", "phi").coords["side_set"].values) == {"y1"}
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])

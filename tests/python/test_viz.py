@@ -11,16 +11,26 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.collections import TriMesh
 from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 
 import inversions
 import meshes
 from wavetree.data.event_data import EventData
+from wavetree.domain import BoxDomain2D
 from wavetree.inversion.iteration import Iteration
 from wavetree.mesh import Mesh, box_mesh, gradient_mesh
 from wavetree.project.project import Project
-from wavetree.survey.event import EventCollection
+from wavetree.survey.event import Event, EventCollection
+from wavetree.survey.receiver.cartesian import Point2D
+from wavetree.survey.source.cartesian import (
+    MomentTensorPoint2D,
+    ScalarPoint2D,
+    SideSetScalarPoint2D,
+    VectorPoint2D,
+)
 from wavetree.viz import history, mesh, waveforms
+from wavetree.viz.domain import plot_domain
 from wavetree.viz.inversion import plot_history
 from wavetree.viz.mesh import plot_field, plot_models
 from wavetree.viz.style import prefixed, scale_of, symmetric
@@ -172,13 +182,6 @@ def test_unknown_fields_are_refused() -> None:
         plot_field(ring(), "VPP")
 
 
-def test_hexes_are_refused() -> None:
-    made = box_mesh([(0, 1)] * 3, (1, 1, 1))
-    made.attach_field("VP", np.ones(1))
-    with pytest.raises(ValueError, match="mesh has 3 dimensions; expected 2: write it with mesh.write_h5"):
-        plot_field(made, "VP")
-
-
 # -- scales ------------------------------------------------------------------------------------
 
 
@@ -202,6 +205,30 @@ def test_a_peak_does_not_hide_the_rest_of_a_gradient() -> None:
 def test_units_get_handy_prefixes(largest: float, unit: str, wanted: tuple[float, str]) -> None:
     factor, text = prefixed(largest, unit)
     assert (factor, text) == (pytest.approx(wanted[0]), wanted[1])
+
+
+def test_sources_are_drawn_by_their_kind() -> None:
+    """Forces as arrows along them, of equal length; each kind with its own marker and count."""
+    sources = [
+        ScalarPoint2D(x=0.1, y=0.1, f=1.0),
+        ScalarPoint2D(x=0.1, y=0.1, f=2.0),
+        VectorPoint2D(x=0.4, y=0.5, fx=0.0, fy=-3.0),
+        VectorPoint2D(x=0.6, y=0.5, fx=3e9, fy=4e9),
+        VectorPoint2D(x=0.6, y=0.5, fx=0.0, fy=0.0),
+        MomentTensorPoint2D(x=0.8, y=0.8, mxx=1.0, myy=1.0, mxy=0.0),
+        SideSetScalarPoint2D((0.2, 0.9), direction="y", side_set_name="y1", f=1.0),
+    ]
+    receiver = Point2D(x=0.5, y=0.9, station_code="a", fields=["velocity"])
+    figure = plot_domain(BoxDomain2D(x0=0, x1=1, y0=0, y1=1), events=[Event(sources, receivers=receiver)])
+    assert {"2 sources", "3 forces", "1 moment tensor", "1 receiver"} <= set(words(figure))
+    assert "scalar gradient" not in " ".join(words(figure))
+    (arrows,) = [c for c in figure.axes[0].collections if isinstance(c, Quiver)]
+    np.testing.assert_allclose(arrows.get_offsets(), [[0.4, 0.5], [0.6, 0.5]])
+    np.testing.assert_allclose(np.column_stack([arrows.U, arrows.V]), [[0.0, -1.0], [0.6, 0.8]])
+    stars = np.concatenate(
+        [c.get_offsets() for c in figure.axes[0].collections if c.get_label() == "2 sources"]
+    )
+    np.testing.assert_array_equal(stars, [[0.1, 0.1], [0.2, 0.9]])
 
 
 # -- projects ----------------------------------------------------------------------------------

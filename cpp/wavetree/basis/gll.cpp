@@ -81,4 +81,19 @@ void lagrange_derivative(const std::vector<double>& nodes, double x, double* out
     }
 }
 
+void lagrange_second_derivative(const std::vector<double>& nodes, double x, double* out) {
+    const std::size_t n = nodes.size();
+    for (std::size_t j = 0; j < n; ++j) {
+        out[j] = 0.0;
+        for (std::size_t m = 0; m < n; ++m)
+            for (std::size_t p = 0; p < m; ++p) {
+                if (m == j || p == j) continue;
+                double term = 2.0 / ((nodes[j] - nodes[m]) * (nodes[j] - nodes[p]));
+                for (std::size_t k = 0; k < n; ++k)
+                    if (k != j && k != m && k != p) term *= (x - nodes[k]) / (nodes[j] - nodes[k]);
+                out[j] += term;
+            }
+    }
+}
+
 }  // namespace wavetree

@@ -23,4 +23,7 @@ void lagrange(const std::vector<double>& nodes, double x, double* out);
 // Their derivatives: out[j] = l_j'(x).
 void lagrange_derivative(const std::vector<double>& nodes, double x, double* out);
 
+// Their second derivatives: out[j] = l_j''(x).
+void lagrange_second_derivative(const std::vector<double>& nodes, double x, double* out);
+
 }  // namespace wavetree

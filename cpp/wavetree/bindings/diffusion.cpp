@@ -14,9 +14,9 @@ class BoundDiffusion {
         : points_(std::move(points)), connectivity_(std::move(connectivity)) {
         DiffusionSetup setup;
         setup.mesh = mesh_view(points_, connectivity_, shape_order);
-        if (setup.mesh.dim != 2) throw InputError("points have 3 coordinates; smoothing is 2-D");
         setup.order = order, setup.instruction_set = instruction_set, setup.threads = threads;
-        expect_shape(tensor, "tensor", {3, setup.mesh.n_elements, n_local_nodes(order, 2)});
+        const int dim = setup.mesh.dim;
+        expect_shape(tensor, "tensor", {dim * (dim + 1) / 2, setup.mesh.n_elements, n_local_nodes(order, dim)});
         setup.tensor = tensor.data();
         const py::gil_scoped_release release;
         operator_ = std::make_unique<DiffusionOperator>(setup);
@@ -44,7 +44,7 @@ class BoundDiffusion {
 
 void bind_diffusion(py::module_& m) {
     using py::arg;
-    py::class_<BoundDiffusion>(m, "DiffusionOperator2D", "Smoothing by diffusion over unit pseudo-time.")
+    py::class_<BoundDiffusion>(m, "DiffusionOperator", "Smoothing by diffusion over unit pseudo-time.")
         .def(py::init<Array<double>, Array<Index>, int, int, const Array<double>&, const std::string&, int>(),
              arg("points").noconvert(), arg("connectivity").noconvert(), arg("shape_order"), arg("order"),
              arg("tensor").noconvert(), arg("instruction_set"), arg("threads"))

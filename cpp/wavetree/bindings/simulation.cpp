@@ -3,9 +3,10 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
+#include <optional>
+
 #include "wavetree/bindings/module.hpp"
 #include "wavetree/core/errors.hpp"
-#include "wavetree/physics/acoustic.hpp"
 
 namespace wavetree::bindings {
 
@@ -26,7 +27,6 @@ void run_released(Control& control, F&& f) {
         if (PyErr_Occurred()) throw py::error_already_set();
         throw;
     }
-    control.set_progress(1.0);
 }
 
 std::vector<Side> sides(const Array<Index>& array, const char* name) {
@@ -37,6 +37,32 @@ std::vector<Side> sides(const Array<Index>& array, const char* name) {
     return result;
 }
 
+// The arrays of one medium, elements numbered within it.
+struct MediumArrays {
+    std::string physics;
+    Array<Index> elements;
+    Array<double> coefficients, sponge_rate;
+    Array<Index> absorbing, dirichlet;
+
+    MediumSetup view(Index n_mesh_elements, int dim, Index n_nodes) const {
+        const Index n = elements.size();
+        expect_shape(elements, "elements", {-1});
+        expect_shape(coefficients, "coefficients", {1 + physics_traits(physics, dim).n_stiffness, n, n_nodes});
+        expect_shape(sponge_rate, "sponge_rate", {sponge_rate.size() ? n : 0, n_nodes});
+        MediumSetup setup;
+        setup.physics = physics;
+        setup.elements.assign(elements.data(), elements.data() + n);
+        for (Index e : setup.elements)
+            if (e < 0 || e >= n_mesh_elements)
+                throw InputError("elements name element " + std::to_string(e) + "; the mesh has " +
+                                 std::to_string(n_mesh_elements));
+        setup.coefficients = coefficients.data();
+        setup.sponge_rate = sponge_rate.size() ? sponge_rate.data() : nullptr;
+        setup.absorbing = sides(absorbing, "absorbing"), setup.dirichlet = sides(dirichlet, "dirichlet");
+        return setup;
+    }
+};
+
 // The stored steps of a forward field with their weights and memory.
 template <class Real>
 struct StoreArrays {
@@ -44,116 +70,225 @@ struct StoreArrays {
     Array<double> weights;
     Array<Real> snapshots;
 
-    WavefieldStore<Real> view(Index n_dofs) {
+    WavefieldStore<Real> view(Index n_values) {
         expect_shape(steps, "steps", {-1});
         expect_shape(weights, "weights", {steps.shape(0)});
-        expect_shape(snapshots, "snapshots", {steps.shape(0), n_dofs});
+        expect_shape(snapshots, "snapshots", {steps.shape(0), n_values});
         return {{steps.data(), steps.data() + steps.size()},
                 {weights.data(), weights.data() + weights.size()},
                 const_cast<Real*>(snapshots.data()),
-                n_dofs};
+                n_values};
     }
 };
 
-// A simulation with the Python arrays that its mesh view points into.
+// Samples of sources or receivers, one list entry per medium.
+struct Series {
+    const PointOperator* points;
+    Array<int> derivative;
+    Array<double> samples;
+
+    void check(Index n_samples) const {
+        expect_shape(derivative, "derivative", {points->n_rows()});
+        expect_shape(samples, "samples", {points->n_rows(), n_samples});
+        for (py::ssize_t i = 0; i < derivative.size(); ++i)
+            if (derivative.at(i) < 0 || derivative.at(i) > 2)
+                throw InputError("derivative is " + std::to_string(derivative.at(i)) + "; expected 0, 1 or 2");
+    }
+};
+
 template <class Real>
 class BoundSimulation {
   public:
-    using Sim = Simulation<Acoustic, 2, Real>;
+    using Sim = Simulation<Real>;
+    using State = typename Sim::State;
 
-    BoundSimulation(Array<double> points, Array<Index> connectivity, int shape_order, int order,
-                    const Array<double>& parameters, const Array<double>& sponge_rate, const Array<Index>& absorbing,
-                    const Array<Index>& dirichlet, const std::string& instruction_set, int threads)
-        : points_(std::move(points)), connectivity_(std::move(connectivity)) {
-        SimulationSetup setup;
-        setup.mesh = mesh_view(points_, connectivity_, shape_order);
-        if (setup.mesh.dim != 2) throw InputError("points have 3 coordinates; acoustic simulations are 2-D");
-        setup.order = order;
-        const Index n_nodes = n_local_nodes(order, 2);
-        expect_shape(parameters, "parameters", {Acoustic::n_parameters, setup.mesh.n_elements, n_nodes});
-        expect_shape(sponge_rate, "sponge_rate", {sponge_rate.size() ? setup.mesh.n_elements : 0, n_nodes});
-        setup.parameters = parameters.data();
-        setup.sponge_rate = sponge_rate.size() ? sponge_rate.data() : nullptr;
-        setup.absorbing = sides(absorbing, "absorbing"), setup.dirichlet = sides(dirichlet, "dirichlet");
-        setup.instruction_set = instruction_set, setup.threads = threads;
+    BoundSimulation(const Array<double>& points, const Array<Index>& connectivity, int shape_order, int order,
+                    const std::vector<MediumArrays>& media, const std::string& instruction_set, int threads)
+        : points_(points), connectivity_(connectivity) {
+        MeshSetup mesh{mesh_view(points_, connectivity_, shape_order), order, instruction_set, threads};
+        std::vector<MediumSetup> setups;
+        for (const MediumArrays& medium : media)
+            setups.push_back(medium.view(mesh.mesh.n_elements, mesh.mesh.dim, n_local_nodes(order, mesh.mesh.dim)));
         const py::gil_scoped_release release;
-        sim_ = std::make_unique<Sim>(setup);
+        sim_ = std::make_unique<Sim>(mesh, setups);
     }
 
     const Sim& sim() const { return *sim_; }
 
-    py::array_t<double> forward(double dt, Index n_steps, const Array<double>& sources, const Array<double>& stf,
-                                const Array<double>& receivers, StoreArrays<Real>* store, Control& control) {
-        expect_shape(sources, "sources", {-1, 2});
-        expect_shape(receivers, "receivers", {-1, 2});
-        expect_shape(stf, "source_time_functions", {sources.shape(0), n_steps});
-        const auto source_points = sim_->points(sources.data(), sources.shape(0));
-        const auto receiver_points = sim_->points(receivers.data(), receivers.shape(0));
-        py::array_t<double> records({receivers.shape(0), static_cast<py::ssize_t>(n_steps + 1)});
+    const Medium<Real>& medium(std::size_t m) const {
+        if (m >= sim_->n_media()) throw InputError("there is no medium " + std::to_string(m));
+        return sim_->medium(m);
+    }
+
+    PointOperator rows(std::size_t m, const Array<double>& positions, const Array<Index>& point,
+                       const Array<double>& coefficients) const {
+        const int dim = static_cast<int>(points_.shape(1));
+        expect_shape(positions, "positions", {-1, dim});
+        expect_shape(point, "point", {-1});
+        const bool second = coefficients.ndim() == 3 && coefficients.shape(2) == n_space_derivatives(dim, 2);
+        const int highest = second ? 2 : 1;
+        expect_shape(coefficients, "coefficients",
+                     {point.size(), medium(m).n_components(), n_space_derivatives(dim, highest)});
+        for (py::ssize_t i = 0; i < point.size(); ++i)
+            if (point.at(i) < 0 || point.at(i) >= positions.shape(0))
+                throw InputError("point names position " + std::to_string(point.at(i)) + "; there are " +
+                                 std::to_string(positions.shape(0)));
+        return medium(m).points(
+            {positions.shape(0), positions.data(), point.size(), point.data(), coefficients.data(), highest});
+    }
+
+    Array<Real> field(const State& state, std::size_t m, bool velocity) const {
+        const auto& values = velocity ? state.fields.at(m).w : state.fields.at(m).u;
+        Array<Real> out({medium(m).n_dofs(), Index{medium(m).n_components()}});
+        std::copy_n(values.begin(), out.size(), out.mutable_data());
+        return out;
+    }
+
+    // (velocity, acceleration) per medium, each (n_dofs, n_components).
+    py::list motion(const State& state, const std::vector<Series>& sources, Index n_samples) const {
+        if (state.step >= n_samples) throw InputError("the state is beyond the samples of the sources");
+        const auto found = sim_->motion(state, {of_sources(sources, n_samples), {}, n_samples, 0, nullptr, nullptr});
+        py::list result;
+        for (std::size_t m = 0; m < found.size(); ++m) {
+            const std::vector<Index> shape{medium(m).n_dofs(), Index{medium(m).n_components()}};
+            Array<Real> velocity(shape), acceleration(shape);
+            std::copy(found[m].velocity.begin(), found[m].velocity.end(), velocity.mutable_data());
+            std::copy(found[m].acceleration.begin(), found[m].acceleration.end(), acceleration.mutable_data());
+            result.append(py::make_tuple(velocity, acceleration));
+        }
+        return result;
+    }
+
+    void set_field(State& state, std::size_t m, const Array<Real>& values, bool velocity) const {
+        expect_shape(values, "values", {medium(m).n_dofs(), medium(m).n_components()});
+        auto& to = velocity ? state.fields.at(m).w : state.fields.at(m).u;
+        std::copy_n(values.data(), values.size(), to.begin());
+        if (!velocity) medium(m).stiffness().spread(to.data());
+    }
+
+    void forward(State& state, Index end, std::vector<Series>& sources, std::vector<Series>& receivers, Index n_samples,
+                 Index source_end, StoreArrays<Real>* store, std::optional<Array<double>> energy,
+                 Control& control) const {
         WavefieldStore<Real> view{};
-        if (store) view = store->view(sim_->n_dofs());
-        const typename Sim::Forward run{&source_points,          stf.data(), &receiver_points, records.mutable_data(),
-                                        store ? &view : nullptr, nullptr,    nullptr,          nullptr};
-        run_released(control, [&](Watch& watch) { sim_->forward({dt, n_steps}, run, watch); });
-        return records;
+        if (store) view = store->view(sim_->n_values());
+        if (energy) expect_shape(*energy, "energy", {n_samples});
+        if (end > n_samples) throw InputError("end is beyond the samples of sources and receivers");
+        typename Sim::Forward run{
+            of_sources(sources, n_samples), of_receivers(receivers, n_samples),       n_samples, source_end,
+            store ? &view : nullptr,        energy ? energy->mutable_data() : nullptr};
+        run_released(control, [&](Watch& watch) { sim_->forward(state, end, run, watch); });
     }
 
-    // Free motion from an initial field and velocity (at step −1/2); returns the field after n_steps.
-    py::array_t<double> evolve(double dt, Index n_steps, const Array<double>& field, const Array<double>& velocity,
-                               Control& control) {
-        expect_shape(field, "field", {sim_->n_dofs()});
-        expect_shape(velocity, "velocity", {sim_->n_dofs()});
-        const auto none = sim_->points(nullptr, 0);
-        py::array_t<double> final_field(sim_->n_dofs());
-        const typename Sim::Forward run{&none,   nullptr,      &none,           nullptr,
-                                        nullptr, field.data(), velocity.data(), final_field.mutable_data()};
-        run_released(control, [&](Watch& watch) { sim_->forward({dt, n_steps}, run, watch); });
-        return final_field;
+    void adjoint(State& state, Index begin, std::vector<Series>& receivers, std::vector<Series>& sources,
+                 Index n_samples, StoreArrays<Real>* store, Control& control) const {
+        if (state.step >= n_samples) throw InputError("the adjoint state is beyond the adjoint sources");
+        WavefieldStore<Real> view{};
+        if (store) view = store->view(sim_->n_values());
+        typename Sim::Adjoint run{of_sources(receivers, n_samples), of_receivers(sources, n_samples), n_samples,
+                                  store ? &view : nullptr};
+        run_released(control, [&](Watch& watch) { sim_->adjoint(state, begin, run, watch); });
     }
 
-    py::array_t<double> adjoint(double dt, Index n_steps, const Array<double>& receivers,
-                                const Array<double>& adjoint_sources, StoreArrays<Real>& store, Control& control) {
-        expect_shape(receivers, "receivers", {-1, 2});
-        expect_shape(adjoint_sources, "adjoint_sources", {receivers.shape(0), n_steps + 1});
-        const auto points = sim_->points(receivers.data(), receivers.shape(0));
-        const auto view = store.view(sim_->n_dofs());
-        py::array_t<double> gradient({Index{Acoustic::n_parameters}, sim_->n_elements(), Index{sim_->n_nodes()}});
-        const typename Sim::Adjoint run{&points, adjoint_sources.data(), &view, gradient.mutable_data()};
-        run_released(control, [&](Watch& watch) { sim_->adjoint({dt, n_steps}, run, watch); });
-        return gradient;
+    py::array_t<double> gradient(const State& state, std::size_t m) const {
+        const Medium<Real>& of = medium(m);
+        const auto n = static_cast<Index>(of.elements().size());
+        py::array_t<double> out(
+            std::vector<Index>{1 + of.physics().n_stiffness, n, static_cast<Index>(of.element_dofs().size()) / n});
+        of.gradient(state.sums.at(m), out.mutable_data());
+        return out;
     }
 
   private:
-    Array<double> points_;
+    std::vector<typename Sim::Sources> of_sources(const std::vector<Series>& series, Index n_samples) const {
+        check(series, n_samples);
+        std::vector<typename Sim::Sources> result;
+        for (const Series& one : series) result.push_back({one.points, one.samples.data()});
+        return result;
+    }
+    std::vector<typename Sim::Receivers> of_receivers(std::vector<Series>& series, Index n_samples) const {
+        check(series, n_samples);
+        std::vector<typename Sim::Receivers> result;
+        for (Series& one : series) result.push_back({one.points, one.derivative.data(), one.samples.mutable_data()});
+        return result;
+    }
+    void check(const std::vector<Series>& series, Index n_samples) const {
+        if (!series.empty() && series.size() != sim_->n_media())
+            throw InputError(std::to_string(series.size()) + " series; expected one per medium or none");
+        for (const Series& one : series) one.check(n_samples);
+    }
+
+    Array<double> points_;  // keeps alive what the mesh view points into
     Array<Index> connectivity_;
     std::unique_ptr<Sim> sim_;
 };
 
 template <class Real>
-void bind_precision(py::module_& m, const char* store_name, const char* name) {
+void bind_runs(py::class_<BoundSimulation<Real>>& bound);
+
+template <class Real>
+void bind_precision(py::module_& m, const std::string& suffix) {
     using py::arg;
     using Bound = BoundSimulation<Real>;
-    py::class_<StoreArrays<Real>>(m, store_name, "Stored steps (n,), weights (n,) and snapshots (n, n_dofs).")
+    using State = typename Bound::State;
+    py::class_<StoreArrays<Real>>(m, ("WavefieldStore" + suffix).c_str(),
+                                  "Stored steps (n,), weights (n,) and snapshots (n, n_values).")
         .def(py::init<Array<Index>, Array<double>, Array<Real>>(), arg("steps").noconvert(), arg("weights").noconvert(),
              arg("snapshots").noconvert());
-    py::class_<Bound> bound(m, name, "2-D acoustic simulation on one mesh.");
+    py::class_<State>(m, ("State" + suffix).c_str(), "All that one time step hands to the next.")
+        .def_readonly("step", &State::step)
+        .def("copy", [](const State& state) { return State(state); });
+    py::class_<Bound> bound(m, ("Simulation" + suffix).c_str(), "Waves in fluid, solid or both on one mesh.");
     bound
-        .def(py::init<Array<double>, Array<Index>, int, int, const Array<double>&, const Array<double>&,
-                      const Array<Index>&, const Array<Index>&, const std::string&, int>(),
-             arg("points").noconvert(), arg("connectivity").noconvert(), arg("shape_order"), arg("order"),
-             arg("parameters").noconvert(), arg("sponge_rate").noconvert(), arg("absorbing").noconvert(),
-             arg("dirichlet").noconvert(), arg("instruction_set"), arg("threads"))
-        .def_property_readonly("n_dofs", [](const Bound& b) { return b.sim().n_dofs(); })
+        .def(py::init<const Array<double>&, const Array<Index>&, int, int, const std::vector<MediumArrays>&,
+                      const std::string&, int>(),
+             arg("points").noconvert(), arg("connectivity").noconvert(), arg("shape_order"), arg("order"), arg("media"),
+             arg("instruction_set"), arg("threads"))
+        .def_property_readonly("n_values", [](const Bound& b) { return b.sim().n_values(); })
         .def_property_readonly("instruction_set", [](const Bound& b) { return b.sim().instruction_set(); })
         .def_property_readonly("memory_in_bytes", [](const Bound& b) { return b.sim().memory_in_bytes(); })
-        .def("forward", &Bound::forward, arg("dt"), arg("n_steps"), arg("sources").noconvert(),
-             arg("source_time_functions").noconvert(), arg("receivers").noconvert(), arg("store").none(true),
-             arg("control"), "Records (n_receivers, n_steps + 1).")
-        .def("evolve", &Bound::evolve, arg("dt"), arg("n_steps"), arg("field").noconvert(), arg("velocity").noconvert(),
-             arg("control"), "Field (n_dofs,) after n_steps of free motion.")
-        .def("adjoint", &Bound::adjoint, arg("dt"), arg("n_steps"), arg("receivers").noconvert(),
-             arg("adjoint_sources").noconvert(), arg("store"), arg("control"),
-             "Derivative of the misfit, (n_parameters, n_elements, n_nodes).");
+        .def(
+            "n_dofs", [](const Bound& b, std::size_t at) { return b.medium(at).n_dofs(); }, arg("medium"))
+        .def(
+            "n_components", [](const Bound& b, std::size_t at) { return b.medium(at).n_components(); }, arg("medium"))
+        .def(
+            "element_dofs",
+            [](const Bound& b, std::size_t at) {
+                const auto n = static_cast<Index>(b.medium(at).elements().size());
+                auto dofs = b.medium(at).element_dofs();
+                const Index n_nodes = static_cast<Index>(dofs.size()) / n;
+                return to_numpy(std::move(dofs), {n, n_nodes});
+            },
+            arg("medium"), "Degrees of freedom (n_elements, n_nodes) of a medium.")
+        .def("rows", &Bound::rows, arg("medium"), arg("positions").noconvert(), arg("point").noconvert(),
+             arg("coefficients").noconvert(),
+             "Rows at positions (n_points, dim): point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, "
+             "10).");
+    bind_runs(bound);
+}
+
+template <class Real>
+void bind_runs(py::class_<BoundSimulation<Real>>& bound) {
+    using py::arg;
+    using Bound = BoundSimulation<Real>;
+    bound.def(
+             "start", [](const Bound& b, double dt) { return b.sim().start(dt); }, arg("dt"), "A field at rest.")
+        .def(
+            "start_adjoint",
+            [](const Bound& b, double dt, Index n_steps) { return b.sim().start_adjoint(dt, n_steps); }, arg("dt"),
+            arg("n_steps"), "An adjoint field at rest after the last step.")
+        .def("field", &Bound::field, arg("state"), arg("medium"), arg("velocity") = false,
+             "Field, or velocity half a step before, of a medium (n_dofs, n_components).")
+        .def("motion", &Bound::motion, arg("state"), arg("sources"), arg("n_samples"),
+             "Velocity and acceleration (n_dofs, n_components) of every medium at the state's own step.")
+        .def("set_field", &Bound::set_field, arg("state"), arg("medium"), arg("values").noconvert(),
+             arg("velocity") = false)
+        .def("forward", &Bound::forward, arg("state"), arg("end"), arg("sources"), arg("receivers"), arg("n_samples"),
+             arg("source_end"), arg("store").none(true), arg("energy").noconvert().none(true), arg("control"),
+             "Advance a state to a step; samples (n_rows, n_samples) of sources are read, of receivers written.")
+        .def("adjoint", &Bound::adjoint, arg("state"), arg("begin"), arg("receivers"), arg("sources"), arg("n_samples"),
+             arg("store").none(true), arg("control"), "Take an adjoint state back to a step.")
+        .def("gradient", &Bound::gradient, arg("state"), arg("medium"),
+             "Derivative by the coefficients of a medium, (n_coefficients, n_elements, n_nodes).");
     if constexpr (sizeof(Real) == sizeof(double))
         bound.def("maximum_time_step", [](const Bound& b) {
             const py::gil_scoped_release release;
@@ -161,13 +296,40 @@ void bind_precision(py::module_& m, const char* store_name, const char* name) {
         });
 }
 
+// (n_rows, n_steps + 1) of the samples' (n_rows, n_steps), see `wavetree::adjoint_samples`.
+py::array_t<double> adjoint_rows(const Array<int>& derivative, double dt, const Array<double>& samples) {
+    expect_shape(samples, "samples", {derivative.size(), -1});
+    const Index n_steps = samples.shape(1);
+    py::array_t<double> out({static_cast<Index>(derivative.size()), n_steps + 1});
+    for (Index row = 0; row < derivative.size(); ++row)
+        adjoint_samples(derivative.data()[row], dt, n_steps, samples.data() + row * n_steps,
+                        out.mutable_data() + row * (n_steps + 1));
+    return out;
+}
+
 }  // namespace
 
 void bind_simulation(py::module_& m) {
-    m.attr("acoustic_parameters") = py::make_tuple(Acoustic::parameters[0], Acoustic::parameters[1]);
-    m.attr("acoustic_units") = py::make_tuple(Acoustic::units[0], Acoustic::units[1]);
-    bind_precision<float>(m, "WavefieldStoreFloat32", "AcousticSimulation2DFloat32");
-    bind_precision<double>(m, "WavefieldStoreFloat64", "AcousticSimulation2DFloat64");
+    using py::arg;
+    m.def(
+        "n_coefficients",
+        [](const std::string& physics, int dim) { return 1 + physics_traits(physics, dim).n_stiffness; },
+        arg("physics"), arg("dim"), "Number of coefficients of a physics per element and node.");
+    m.def("adjoint_samples", &adjoint_rows, arg("derivative").noconvert(), arg("dt"), arg("samples").noconvert(),
+          "Adjoint sources by the field at steps 0 to n_steps, from those by samples (n_rows, n_steps).");
+    py::class_<MediumArrays>(m, "Medium", "The elements of one physics, with sides (n, 2) numbered within it.")
+        .def(py::init<std::string, Array<Index>, Array<double>, Array<double>, Array<Index>, Array<Index>>(),
+             arg("physics"), arg("elements").noconvert(), arg("coefficients").noconvert(),
+             arg("sponge_rate").noconvert(), arg("absorbing").noconvert(), arg("dirichlet").noconvert());
+    py::class_<PointOperator>(m, "PointOperator", "Rows of sources or receivers in one medium.")
+        .def_property_readonly("n_rows", &PointOperator::n_rows);
+    py::class_<Series>(m, "Series", "Rows with their time derivatives (n_rows,) and samples (n_rows, n_samples).")
+        .def(py::init([](const PointOperator& points, const Array<int>& derivative, const Array<double>& samples) {
+                 return Series{&points, derivative, samples};
+             }),
+             arg("points"), arg("derivative").noconvert(), arg("samples").noconvert(), py::keep_alive<1, 2>());
+    bind_precision<float>(m, "Float32");
+    bind_precision<double>(m, "Float64");
 }
 
 }  // namespace wavetree::bindings

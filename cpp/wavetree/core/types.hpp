@@ -12,7 +12,7 @@ using Index = std::int64_t;  // counts and positions in whole arrays
 using Dof = std::int32_t;    // degrees of freedom of one rank: 32 bits halve the index traffic
 
 // What kernels are instantiated for.
-enum class PhysicsId { acoustic, diffusion };
+enum class PhysicsId { acoustic, elastic, anisotropic, diffusion };
 
 // Cache lines and the widest vector registers are both 64 bytes.
 inline constexpr std::size_t alignment = 64;

@@ -24,7 +24,7 @@ template <class Physics, int Dim, int Order, GeometryClass Class, class Real>
 struct ElementLoop {
     using V = typename Lane<Real>::Vector;
     static constexpr int W = Lane<Real>::width, N1 = Order + 1, Nodes = ipow(N1, Dim);
-    static constexpr int C = Physics::n_components, K = Physics::template n_stiffness<Dim>;
+    static constexpr int C = Physics::template n_components<Dim>, K = Physics::template n_stiffness<Dim>;
     using BatchFactors = BatchGeometry<Class, Dim, Nodes, V>;
 
     // Components of a dof lie together: value (dof, c) at u[dof * C + c].

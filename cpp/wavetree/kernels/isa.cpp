@@ -4,7 +4,7 @@
 
 namespace wavetree {
 
-// Defined by operators/element_kernels.cpp, compiled once per instruction set.
+// Defined by operators/kernel_set.cpp, compiled once per instruction set.
 #define WAVETREE_DECLARE(isa)   \
     namespace isa {             \
     const KernelSet& kernels(); \

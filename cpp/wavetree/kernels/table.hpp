@@ -43,7 +43,7 @@ struct ElementKernels {
                        Real* gradient) = nullptr;
 };
 
-// Vectors of the time update, all over the dofs of a rank.
+// Vectors of the time update, all over the values of a field (its dofs times its components).
 template <class Real>
 struct Update {
     Real* u;        // field

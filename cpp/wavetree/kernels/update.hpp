@@ -6,7 +6,7 @@
 
 namespace wavetree::WAVETREE_ISA {
 
-// w ← a w − b r, u ← u + dt w, r ← 0 on the dofs [begin, end).
+// w ← a w − b r, u ← u + dt w, r ← 0 on the values [begin, end).
 template <class Real>
 void update(const Update<Real>& x, Index begin, Index end) {
     Real* __restrict u = x.u;

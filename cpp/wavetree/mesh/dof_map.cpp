@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <unordered_map>
 #include <utility>
 
@@ -117,13 +118,24 @@ DofMap make_dof_map(const Mesh& mesh, int order) {
                                            ? interior++
                                            : provisional_number(node, corner.data(), order, table));
     }
-    std::vector<Index> number(static_cast<std::size_t>(table.size()), -1);
-    for (Index& dof : map.element_dofs) {
-        Index& final_number = number[static_cast<std::size_t>(dof)];
-        if (final_number < 0) final_number = map.n_dofs++;
-        dof = final_number;
-    }
-    return map;
+    map.n_dofs = table.size();
+    std::vector<Index> number;
+    std::vector<Index> all(static_cast<std::size_t>(mesh.n_elements));
+    std::iota(all.begin(), all.end(), Index{0});
+    return select(map, static_cast<Index>(nodes.size()), all, number);
+}
+
+DofMap select(const DofMap& map, Index n_nodes, const std::vector<Index>& elements, std::vector<Index>& number) {
+    number.assign(static_cast<std::size_t>(map.n_dofs), -1);
+    DofMap selected;
+    selected.element_dofs.reserve(elements.size() * static_cast<std::size_t>(n_nodes));
+    for (Index e : elements)
+        for (Index n = 0; n < n_nodes; ++n) {
+            Index& dof = number[static_cast<std::size_t>(map.element_dofs[e * n_nodes + n])];
+            if (dof < 0) dof = selected.n_dofs++;
+            selected.element_dofs.push_back(dof);
+        }
+    return selected;
 }
 
 }  // namespace wavetree

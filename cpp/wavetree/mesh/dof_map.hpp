@@ -16,4 +16,7 @@ struct DofMap {
 // orientation; dofs are numbered in the order in which elements first touch them.
 DofMap make_dof_map(const Mesh& mesh, int order);
 
+// The numbering of some of the elements alone, and for every dof of `map` its number there or −1.
+DofMap select(const DofMap& map, Index n_nodes, const std::vector<Index>& elements, std::vector<Index>& number);
+
 }  // namespace wavetree

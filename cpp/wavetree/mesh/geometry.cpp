@@ -117,19 +117,22 @@ Factors::Factors(const Geometry& geometry) {
     }
 }
 
-std::vector<double> side_weights(const Geometry& geometry, const Side& side) {
+std::vector<SideNode> side_quadrature(const Geometry& geometry, const Side& side) {
     const Mesh& mesh = geometry.mesh();
     const int dim = mesh.dim, axis = side.side / 2, block = dim * dim;
     std::vector<double> J(static_cast<std::size_t>(geometry.n_nodes()) * block), inverse(block);
     geometry.jacobians(side.element, J.data());
     const double end_weight = geometry.gll().weights[0];
-    std::vector<double> result;
+    std::vector<SideNode> result;
     for (int node : side_nodes(geometry.gll().n() - 1, dim, side.side)) {
-        // Surface element of ξ_axis = const: detJ |∇ξ_axis| (Nanson's formula).
+        // Surface element of ξ_axis = const: detJ |∇ξ_axis|, along ±∇ξ_axis (Nanson's formula).
         const double det = invert(dim, &J[node * block], inverse.data());
         double square = 0.0;
         for (int d = 0; d < dim; ++d) square += inverse[axis * dim + d] * inverse[axis * dim + d];
-        result.push_back(geometry.weight(node) / end_weight * det * std::sqrt(square));
+        const double length = std::sqrt(square), outward = side.side % 2 ? 1.0 : -1.0;
+        SideNode at{node, geometry.weight(node) / end_weight * det * length, {}};
+        for (int d = 0; d < dim; ++d) at.normal[d] = outward * inverse[axis * dim + d] / length;
+        result.push_back(at);
     }
     return result;
 }

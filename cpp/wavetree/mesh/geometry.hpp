@@ -56,7 +56,12 @@ struct Factors {
     bool affine = true;                // Jacobians are constant in every element, to rounding
 };
 
-// Quadrature weight times surface element of the nodes of one side: (n_side_nodes) [m^(dim-1)].
-std::vector<double> side_weights(const Geometry& geometry, const Side& side);
+// One node of a side.
+struct SideNode {
+    int node;          // element-local
+    double weight;     // quadrature weight times surface element [m^(dim-1)]
+    double normal[3];  // outward unit normal
+};
+std::vector<SideNode> side_quadrature(const Geometry& geometry, const Side& side);
 
 }  // namespace wavetree

@@ -85,7 +85,7 @@ class Grid {
     std::vector<std::vector<Index>> cells_;
 };
 
-// x(ξ) and dx/dξ of one element at one reference point.
+// x(ξ) and its derivatives of one element at one reference point.
 class PointMap {
   public:
     explicit PointMap(const Mesh& mesh) : mesh_(mesh), shape_(mesh.shape_order) {}
@@ -106,15 +106,53 @@ class PointMap {
         }
     }
 
+    // ∂²ξ_a/∂x_d∂x_e = −Σ_k ∂ξ_a/∂x_k Σ_bc ∂²x_k/∂ξ_b∂ξ_c ∂ξ_b/∂x_d ∂ξ_c/∂x_e, from ∂/∂x_e of (∂ξ/∂x)(∂x/∂ξ) = 1.
+    void second_derivatives(Location& at) const {
+        const int dim = mesh_.dim;
+        std::fill_n(at.d2xi_dx2, 27, 0.0);
+        double second[27];  // ∂²x_k/∂ξ_b∂ξ_c
+        evaluate_second(at, second);
+        const double* inverse = at.dxi_dx;
+        for (int k = 0; k < dim; ++k)
+            for (int d = 0; d < dim; ++d)
+                for (int e = 0; e < dim; ++e) {
+                    double sum = 0.0;
+                    for (int b = 0; b < dim; ++b)
+                        for (int c = 0; c < dim; ++c)
+                            sum += second[(k * dim + b) * dim + c] * inverse[b * dim + d] * inverse[c * dim + e];
+                    for (int a = 0; a < dim; ++a) at.d2xi_dx2[(a * dim + d) * dim + e] -= inverse[a * dim + k] * sum;
+                }
+    }
+
   private:
+    void evaluate_second(const Location& at, double* second) const {
+        const int dim = mesh_.dim, s = shape_.n();
+        double line[3][3][5];  // by how often it is differentiated, then by axis
+        for (int d = 0; d < dim; ++d) {
+            lagrange(shape_.points, at.reference[d], line[0][d]);
+            lagrange_derivative(shape_.points, at.reference[d], line[1][d]);
+            lagrange_second_derivative(shape_.points, at.reference[d], line[2][d]);
+        }
+        std::fill_n(second, 27, 0.0);
+        for (int node = 0; node < mesh_.n_shape_nodes(); ++node) {
+            const double* point = mesh_.points + mesh_.element(at.element)[node] * dim;
+            for (int b = 0; b < dim; ++b)
+                for (int c = 0; c < dim; ++c) {
+                    double product = 1.0;
+                    for (int d = 0; d < dim; ++d) product *= line[(d == b) + (d == c)][d][node / power(s, d) % s];
+                    for (int k = 0; k < dim; ++k) second[(k * dim + b) * dim + c] += product * point[k];
+                }
+        }
+    }
+
     const Mesh& mesh_;
     Gll shape_;
 };
 
 std::optional<Location> inside(const Mesh& mesh, const PointMap& map, Index e, const double* position) {
     const int dim = mesh.dim;
-    Location found{e, {0.0, 0.0, 0.0}};
-    double x[3], J[9], inverse[9];
+    Location found{e, {}, {}, {}};
+    double x[3], J[9], *inverse = found.dxi_dx;
     for (int it = 0; it < 30; ++it) {
         map.evaluate(e, found.reference, x, J);
         if (!(invert(dim, J, inverse) != 0.0)) return std::nullopt;
@@ -133,6 +171,9 @@ std::optional<Location> inside(const Mesh& mesh, const PointMap& map, Index e, c
         if (!(std::abs(found.reference[a]) <= 1.0 + 1e-8)) return std::nullopt;
         found.reference[a] = std::clamp(found.reference[a], -1.0, 1.0);
     }
+    map.evaluate(e, found.reference, x, J);
+    invert(dim, J, inverse);
+    map.second_derivatives(found);
     return found;
 }
 

@@ -10,6 +10,8 @@ namespace wavetree {
 struct Location {
     Index element;
     double reference[3];  // ξ in [-1, 1]^dim
+    double dxi_dx[9];     // ∂ξ_a/∂x_d at [a * dim + d]
+    double d2xi_dx2[27];  // ∂²ξ_a/∂x_d∂x_e at [(a * dim + d) * dim + e]
 };
 
 // Inverse map by Newton's method inside the curved elements. positions: (n, dim) [m]. Throws

@@ -21,9 +21,7 @@ std::vector<ImpedanceNode> impedance_nodes(const Geometry& geometry, const std::
     std::vector<ImpedanceNode> result;
     for (const Side& side : sides) {
         check(geometry.mesh(), side);
-        const auto nodes = side_nodes(geometry.gll().n() - 1, geometry.mesh().dim, side.side);
-        const auto weights = side_weights(geometry, side);
-        for (std::size_t i = 0; i < nodes.size(); ++i) result.push_back({side.element, nodes[i], weights[i]});
+        for (const SideNode& at : side_quadrature(geometry, side)) result.push_back({side.element, at});
     }
     return result;
 }

@@ -8,11 +8,10 @@
 
 namespace wavetree {
 
-// One node of an absorbing side: damping[dof] += weight * impedance(material of that node).
+// One node of an absorbing side: the damping of its dof gains weight * Z(material of that node, normal).
 struct ImpedanceNode {
     Index element;
-    int node;       // element-local
-    double weight;  // quadrature weight times surface element [m^(dim-1)]
+    SideNode at;
 };
 
 std::vector<ImpedanceNode> impedance_nodes(const Geometry& geometry, const std::vector<Side>& sides);

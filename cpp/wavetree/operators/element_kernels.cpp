@@ -1,60 +1,65 @@
-// Instances of the element kernels for one instruction set (WAVETREE_ISA); compiled once for each.
-// No standard-library template may be used here, see kernels/lane.hpp.
+// Instances of the element kernels of one order (WAVETREE_ORDER) for one instruction set (WAVETREE_ISA);
+// compiled once for each. No standard-library template may be used here, see kernels/lane.hpp.
 #include "wavetree/kernels/element_loop.hpp"
-#include "wavetree/kernels/update.hpp"
-#include "wavetree/physics/acoustic.hpp"
+#include "wavetree/operators/kernel_orders.hpp"
 #include "wavetree/physics/diffusion.hpp"
-
-#define WAVETREE_STRING2(x) #x
-#define WAVETREE_STRING(x) WAVETREE_STRING2(x)
+#include "wavetree/physics/list.hpp"
 
 namespace wavetree::WAVETREE_ISA {
 
 namespace {
 
 // Geometry classes beyond the general path pay where speed is the point: the wide instruction sets,
-// float32, the orders that are used in production.
-template <class Real>
-constexpr bool has_affine(int order) {
-    return vector_bytes > 16 && sizeof(Real) == sizeof(float) && order >= 3 && order <= 5;
-}
+// float32, the orders and physics that are used in production.
+template <class Physics, class Real>
+constexpr bool has_affine = vector_bytes > 16 && sizeof(Real) == sizeof(float) && WAVETREE_ORDER >= 3 &&
+                            WAVETREE_ORDER <= 5 && Physics::id != PhysicsId::anisotropic;
 
-template <int Order, GeometryClass Class, class Real>
-bool take_physics(const KernelKey& key, ElementKernels<Real>& out) {
-    if (key.physics == PhysicsId::acoustic) {
-        using Loop = ElementLoop<Acoustic, 2, Order, Class, Real>;
+template <class Physics, int Dim, class Real>
+bool take(const KernelKey& key, ElementKernels<Real>& out) {
+    if (key.physics != Physics::id || key.dim != Dim) return false;
+    if (key.geometry == GeometryClass::stored) {
+        using Loop = ElementLoop<Physics, Dim, WAVETREE_ORDER, GeometryClass::stored, Real>;
         out = {Loop::W, &Loop::apply, &Loop::accumulate};
         return true;
     }
-    // Smoothing works in double precision on the general path.
-    if constexpr (sizeof(Real) == sizeof(double) && Class == GeometryClass::stored) {
-        using Loop = ElementLoop<Diffusion, 2, Order, Class, Real>;
+    if constexpr (has_affine<Physics, Real>) {
+        using Loop = ElementLoop<Physics, Dim, WAVETREE_ORDER, GeometryClass::affine, Real>;
+        out = {Loop::W, &Loop::apply, &Loop::accumulate};
+        return true;
+    }
+    return false;
+}
+
+// Smoothing works in double precision on the general path and has no gradient.
+template <int Dim, class Real>
+bool take_diffusion(const KernelKey& key, ElementKernels<Real>& out) {
+    if constexpr (sizeof(Real) == sizeof(double)) {
+        if (key.physics != PhysicsId::diffusion || key.dim != Dim || key.geometry != GeometryClass::stored)
+            return false;
+        using Loop = ElementLoop<Diffusion, Dim, WAVETREE_ORDER, GeometryClass::stored, Real>;
         out = {Loop::W, &Loop::apply, nullptr};
         return true;
     }
     return false;
 }
 
-template <int Order, class Real>
-bool find_order(const KernelKey& key, ElementKernels<Real>& out) {
-    if (key.order != Order || key.dim != 2) return false;
-    if (key.geometry == GeometryClass::stored) return take_physics<Order, GeometryClass::stored>(key, out);
-    if constexpr (has_affine<Real>(Order)) return take_physics<Order, GeometryClass::affine>(key, out);
-    return false;
-}
-
-template <class Real>
-bool find(const KernelKey& key, ElementKernels<Real>& out) {
-    return find_order<1>(key, out) || find_order<2>(key, out) || find_order<3>(key, out) || find_order<4>(key, out) ||
-           find_order<5>(key, out) || find_order<6>(key, out) || find_order<7>(key, out) || find_order<8>(key, out);
+template <class... Physics, class Real>
+bool take_any(PhysicsList<Physics...>, const KernelKey& key, ElementKernels<Real>& out) {
+    return (take<Physics, 2>(key, out) || ...) || (take<Physics, 3>(key, out) || ...) || take_diffusion<2>(key, out) ||
+           take_diffusion<3>(key, out);
 }
 
 }  // namespace
 
-const KernelSet& kernels() {
-    static const KernelSet set{WAVETREE_STRING(WAVETREE_ISA), &find<float>, &find<double>, &update<float>,
-                               &update<double>};
-    return set;
+template <>
+bool find_order<WAVETREE_ORDER>(const KernelKey& key, ElementKernels<float>& out) {
+    return take_any(WavePhysics{}, key, out);
+}
+
+template <>
+bool find_order<WAVETREE_ORDER>(const KernelKey& key, ElementKernels<double>& out) {
+    return take_any(WavePhysics{}, key, out);
 }
 
 }  // namespace wavetree::WAVETREE_ISA

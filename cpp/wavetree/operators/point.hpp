@@ -8,38 +8,49 @@
 
 namespace wavetree {
 
-// R with (R u)_p = Σ_n l_n(ξ_p) u_n over the nodes of the element that holds point p.
+class PointBasis;
+
+// What each row of a point operator reads from the field there.
+struct PointRows {
+    Index n_points;
+    const double* positions;  // (n_points, dim) [m]
+    Index n_rows;
+    const Index* point;          // (n_rows)
+    const double* coefficients;  // (n_rows, n_components, n_space_derivatives): by u_c, then by ∂u_c/∂x_d, ...
+    int highest = 1;             // ... with 2 then also by ∂²u_c/∂x_d∂x_e: xx, yy, xy or xx, yy, zz, yz, xz, xy
+};
+
+// 1 + dim, and dim (dim + 1) / 2 more with second derivatives.
+inline int n_space_derivatives(int dim, int highest) { return 1 + dim + (highest == 2 ? dim * (dim + 1) / 2 : 0); }
+
+// R with (R u)_row = Σ_c [ k_c0 u_c(x) + Σ_d k_c,1+d ∂u_c/∂x_d (x) + Σ_de k_c,de ∂²u_c/∂x_d∂x_e (x) ] at the
+// row's point x. Derivatives are those inside the element that `locate` finds; they jump between elements.
 class PointOperator {
   public:
-    // positions: (n, dim) [m]
-    PointOperator(const Mesh& mesh, const DofMap& dofs, int order, const double* positions, Index n);
+    PointOperator(const Mesh& mesh, const DofMap& dofs, int order, int n_components, const PointRows& rows);
 
-    Index n_points() const { return n_points_; }
+    Index n_rows() const { return static_cast<Index>(begin_.size()) - 1; }
 
-    // values_p = (R u)_p
-    template <class Real>
-    void sample(const Real* u, double* values) const {
-        for (Index p = 0; p < n_points_; ++p) {
-            double sum = 0.0;
-            for (Index i = p * n_nodes_; i < (p + 1) * n_nodes_; ++i)
-                sum += weights_[i] * static_cast<double>(u[dofs_[i]]);
-            values[p] = sum;
-        }
+    // (R u)_row of a field given by its values: u(index of the value).
+    template <class F>
+    double sample(Index row, F&& u) const {
+        double sum = 0.0;
+        for (Index i = begin_[row]; i < begin_[row + 1]; ++i) sum += weights_[i] * static_cast<double>(u(values_[i]));
+        return sum;
     }
 
-    // f += scale · Rᵀ values
+    // f += scale · (Rᵀ e_row)
     template <class Real>
-    void inject(double scale, const double* values, Real* f) const {
-        for (Index p = 0; p < n_points_; ++p)
-            for (Index i = p * n_nodes_; i < (p + 1) * n_nodes_; ++i)
-                f[dofs_[i]] += static_cast<Real>(scale * weights_[i] * values[p]);
+    void inject(Index row, double scale, Real* f) const {
+        for (Index i = begin_[row]; i < begin_[row + 1]; ++i) f[values_[i]] += static_cast<Real>(scale * weights_[i]);
     }
 
   private:
-    Index n_points_;
-    int n_nodes_;
-    std::vector<Dof> dofs_;        // (n_points, n_nodes)
-    std::vector<double> weights_;  // (n_points, n_nodes)
+    void add_row(const PointBasis& basis, const Index* element_dofs, int n_components, const double* coefficients);
+
+    std::vector<Index> begin_{0};  // compressed rows
+    std::vector<Index> values_;    // index of a value: dof times components plus component
+    std::vector<double> weights_;
 };
 
 }  // namespace wavetree

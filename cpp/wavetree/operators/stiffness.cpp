@@ -20,6 +20,7 @@ Stiffness<Real>::Stiffness(const StiffnessSetup& setup, const double* coefficien
     : set_(&wavetree::kernel_set(setup.instruction_set)),
       threads_(setup.threads),
       n_nodes_(setup.geometry.n_nodes()),
+      n_components_(setup.n_components),
       n_coefficients_(setup.n_coefficients),
       dim_(setup.geometry.mesh().dim),
       n_dofs_(setup.dofs.n_dofs),
@@ -115,8 +116,9 @@ void Stiffness<Real>::apply(const Real* u, Real* r) const {
     parallel_ranges(threads_, static_cast<Index>(interface_.size()), [&](Index begin, Index end) {
         for (Index i = begin; i < end; ++i)
             for (Dof c = copies_begin_[i]; c < copies_begin_[i + 1]; ++c) {
-                r[interface_[i]] += r[copies_[c]];
-                r[copies_[c]] = 0;
+                Real* to = r + Index{interface_[i]} * n_components_;
+                Real* from = r + Index{copies_[c]} * n_components_;
+                for (int k = 0; k < n_components_; ++k) to[k] += from[k], from[k] = 0;
             }
     });
 }
@@ -125,7 +127,9 @@ template <class Real>
 void Stiffness<Real>::spread(Real* u) const {
     parallel_ranges(threads_, static_cast<Index>(interface_.size()), [&](Index begin, Index end) {
         for (Index i = begin; i < end; ++i)
-            for (Dof c = copies_begin_[i]; c < copies_begin_[i + 1]; ++c) u[copies_[c]] = u[interface_[i]];
+            for (Dof c = copies_begin_[i]; c < copies_begin_[i + 1]; ++c)
+                std::copy_n(u + Index{interface_[i]} * n_components_, n_components_,
+                            u + Index{copies_[c]} * n_components_);
     });
 }
 

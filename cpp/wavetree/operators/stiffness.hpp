@@ -13,7 +13,7 @@ namespace wavetree {
 
 struct StiffnessSetup {
     PhysicsId physics;
-    int n_coefficients;
+    int n_components, n_coefficients;
     const Geometry& geometry;
     const Factors& factors;
     const DofMap& dofs;
@@ -21,8 +21,9 @@ struct StiffnessSetup {
     int threads;
 };
 
-// Vectors have `size()` entries: first the mesh's dofs, then a private copy of every interface dof
-// for each further block of elements that touches it, last a spare that padding lanes point at.
+// Vectors have `size()` values: the components of a dof together; first the mesh's dofs, then a private copy of
+// every interface dof for each further block of elements that touches it, last a spare that padding lanes
+// point at.
 //
 // The elements stand in blocks, whose number depends on the mesh alone. A block writes its own dofs and
 // its own copies only, so blocks run on any thread without locks, and the copies are then added in
@@ -33,8 +34,9 @@ class Stiffness {
     // coefficients: (n_coefficients, n_elements, n_nodes), without quadrature weights.
     Stiffness(const StiffnessSetup& setup, const double* coefficients);
 
-    Index n_dofs() const { return n_dofs_; }
-    Index size() const { return size_; }
+    int n_components() const { return n_components_; }
+    Index n_values() const { return n_dofs_ * n_components_; }  // without copies and spare
+    Index size() const { return size_ * n_components_; }
     int threads() const { return threads_; }
     const KernelSet& kernel_set() const { return *set_; }
 
@@ -67,9 +69,9 @@ class Stiffness {
 
     const KernelSet* set_;
     ElementKernels<Real> kernels_;
-    int threads_, n_nodes_, n_coefficients_, dim_;
+    int threads_, n_nodes_, n_components_, n_coefficients_, dim_;
     bool affine_ = false;
-    Index n_dofs_ = 0, size_ = 0, n_elements_ = 0, n_batches_ = 0;
+    Index n_dofs_ = 0, size_ = 0, n_elements_ = 0, n_batches_ = 0;  // size_ in dofs
     std::vector<Block> blocks_;
     std::vector<Dof> interface_, copies_begin_, copies_;  // interface dof, its copies as compressed rows
     AlignedVector<Dof> dofs_;

@@ -1,13 +1,15 @@
 // Acoustic waves in a fluid, scalar potential φ:
 //
-//     (1/(ρ vp²)) φ_tt = ∇·((1/ρ) ∇φ) + f                                                        (1)
+//     M0 φ_tt = ∇·(M1 ∇φ) + f,   M0 = 1/(ρ vp²),  M1 = 1/ρ                                       (1)
 //
-// with M0 = 1/(ρ vp²), M1 = 1/ρ. Impedance of an absorbing edge: (1/ρ) ∂φ/∂n = −φ_t / (ρ vp)      (2)
+// Impedance of an absorbing edge: M1 ∂φ/∂n = −Z φ_t,  Z = sqrt(M0 M1) = 1/(ρ vp)                  (2)
 #pragma once
 
 #ifndef WAVETREE_INLINE
 #define WAVETREE_INLINE inline
 #endif
+
+#include <cmath>
 
 #include "wavetree/core/types.hpp"
 
@@ -15,10 +17,9 @@ namespace wavetree {
 
 struct Acoustic {
     static constexpr PhysicsId id = PhysicsId::acoustic;
+    static constexpr const char* name = "acoustic";
+    template <int Dim>
     static constexpr int n_components = 1;
-    static constexpr int n_parameters = 2;
-    static constexpr const char* parameters[] = {"VP", "RHO"};
-    static constexpr const char* units[] = {"m/s", "kg/m^3"};
     template <int Dim>
     static constexpr int n_stiffness = 1;
 
@@ -36,15 +37,17 @@ struct Acoustic {
         out[0] = sum;
     }
 
-    static double mass(const double* p) { return 1.0 / (p[1] * p[0] * p[0]); }
-    static void stiffness(const double* p, double* k) { k[0] = 1.0 / p[1]; }
-    static double impedance(const double* p) { return 1.0 / (p[1] * p[0]); }
+    // Equation (2); p = (M0, M1).
+    template <int Dim>
+    static void impedance(const double* p, const double*, double* Z) {
+        Z[0] = std::sqrt(p[0] * p[1]);
+    }
 
-    // Chain rule from derivatives by mass, stiffness coefficient and impedance to VP and RHO, added to g.
-    static void chain(const double* p, double by_mass, const double* by_stiffness, double by_impedance, double* g) {
-        const double vp = p[0], rho = p[1];
-        g[0] += -2.0 / (rho * vp * vp * vp) * by_mass - by_impedance / (rho * vp * vp);
-        g[1] += -by_mass / (rho * rho * vp * vp) - by_stiffness[0] / (rho * rho) - by_impedance / (rho * rho * vp);
+    // g += ∂(by_Z · Z)/∂p.
+    template <int Dim>
+    static void impedance_derivative(const double* p, const double*, const double* by_Z, double* g) {
+        const double z = std::sqrt(p[0] * p[1]);
+        g[0] += 0.5 * by_Z[0] * p[1] / z, g[1] += 0.5 * by_Z[0] * p[0] / z;
     }
 };
 

@@ -41,7 +41,7 @@ DiffusionOperator::DiffusionOperator(const DiffusionSetup& setup)
     : geometry_(setup.mesh, setup.order),
       factors_(geometry_),
       map_(make_dof_map(setup.mesh, setup.order)),
-      stiffness_({PhysicsId::diffusion, setup.mesh.dim == 3 ? Diffusion::n_stiffness<3> : Diffusion::n_stiffness<2>,
+      stiffness_({PhysicsId::diffusion, 1, setup.mesh.dim == 3 ? Diffusion::n_stiffness<3> : Diffusion::n_stiffness<2>,
                   geometry_, factors_, map_, setup.instruction_set, setup.threads},
                  setup.tensor) {
     const int dim = setup.mesh.dim;
@@ -54,7 +54,8 @@ DiffusionOperator::DiffusionOperator(const DiffusionSetup& setup)
         for (int d = 0; d < dim; ++d) coordinates[dof * dim + d] = element_coordinates[i * dim + d];
     }
     const std::vector<char> free(mass_.size(), 1);
-    const double bound = 1.05 * largest_eigenvalue(stiffness_, mass_, free, coordinates);
+    const double bound = 1.05 * largest_eigenvalue(stiffness_problem(stiffness_, mass_, free),
+                                                   rough_field(stiffness_, free, coordinates));
     if (bound <= 0.0) return;  // zero lengths: S is the identity
     // Rounded up to a coarse grid, so that rounding in the estimate cannot change the polynomial.
     largest_ = std::exp2(std::ceil(16.0 * std::log2(bound)) / 16.0);

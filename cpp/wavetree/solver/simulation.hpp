@@ -1,94 +1,132 @@
-// Forward and adjoint runs of one physics on one mesh of one dimension.
+// Forward and adjoint runs of fluid, solid or both on one mesh.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "wavetree/core/control.hpp"
-#include "wavetree/operators/boundary.hpp"
-#include "wavetree/operators/point.hpp"
-#include "wavetree/operators/stiffness.hpp"
+#include "wavetree/operators/coupling.hpp"
+#include "wavetree/solver/medium.hpp"
 #include "wavetree/solver/wavefield_store.hpp"
 
 namespace wavetree {
 
-struct SimulationSetup {
-    Mesh mesh;
-    int order = 4;
-    const double* parameters = nullptr;   // (n_parameters, n_elements, n_nodes), in the physics' order and units
-    const double* sponge_rate = nullptr;  // γ (n_elements, n_nodes) [1/s], or null
-    std::vector<Side> absorbing, dirichlet;
-    std::string instruction_set;
-    int threads = 1;
-};
-
-struct TimeLoop {
-    double dt = 0.0;
-    Index n_steps = 0;
-};
-
-// Central differences in velocity form. With A± = M/dt² ± C/(2 dt):
+// Central differences in velocity form. With A± = M/dt² ± C/(2 dt), per medium:
 //
 //     A⁺ u_{n+1} = (2M/dt² − K) u_n − A⁻ u_{n−1} + F_n,   n = 0 … n_steps − 1,  u_0 = u_{−1} = 0     (1)
 //
 // is stepped as w ← ((M − dt C/2) w + dt (F − K u)) / (M + dt C/2), u ← u + dt w, where w is the
-// velocity at the half step. All matrices are symmetric, so the transpose of (1) is (1) itself run from
-// the last sample to the first: one step function serves both directions.
-template <class Physics, int Dim, class Real>
+// velocity at the half step. A fluid φ and a solid u that touch are stepped one after the other:
+//
+//     fluid with F − Bᵀ u_n,  then solid with F + B φ_tt,  φ_tt = (φ_{n+1} − 2 φ_n + φ_{n−1}) / dt²   (2)
+//
+// All matrices are symmetric, so the transpose of (1) is (1) itself run from the last sample to the first;
+// that of (2) is the solid with −B λ_n, then the fluid with +Bᵀ η_tt. One step function serves both.
+template <class Real>
 class Simulation {
   public:
-    explicit Simulation(const SimulationSetup& setup);
+    // At most one fluid and one solid, in this order.
+    Simulation(const MeshSetup& mesh, const std::vector<MediumSetup>& media);
 
-    Index n_dofs() const { return map_.n_dofs; }
-    Index n_elements() const { return geometry_.mesh().n_elements; }
-    int n_nodes() const { return geometry_.n_nodes(); }
-    const char* instruction_set() const { return stiffness_.kernel_set().name; }
+    const Medium<Real>& medium(std::size_t m) const { return *media_[m]; }
+    std::size_t n_media() const { return media_.size(); }
+    Index n_values() const;
+    const char* instruction_set() const { return media_[0]->stiffness().kernel_set().name; }
     std::size_t memory_in_bytes() const;
 
-    // The largest stable step, 2 / sqrt(λ_max(M⁻¹K)) [s].
+    // The largest stable step, 2 / sqrt(λ_max) [s], of M⁻¹K or of the coupled operator.
     double maximum_time_step() const
         requires(sizeof(Real) == sizeof(double));
 
-    PointOperator points(const double* positions, Index n) const;
+    struct Place {
+        std::size_t medium = 0;
+        Index value = -1;  // none yet
+    };
+
+    // All that one step hands to the next.
+    struct State {
+        Index step = 0;  // u is the field at this time step
+        std::vector<Field<Real>> fields;
+        std::vector<Scheme<Real>> schemes;
+        double largest_energy = 0.0;             // of all looks until the sources fell silent
+        Place largest{};                         // velocity, when it was last looked at
+        std::vector<GradientSums<Real>> sums{};  // of an adjoint run
+    };
+    State start(double dt) const;
+    State start_adjoint(double dt, Index n_steps) const;
+
+    // Rows of sources or receivers in one medium, with their samples (n_rows, stride), column n = step n.
+    struct Sources {
+        const PointOperator* points;
+        const double* samples;
+    };
+    struct Receivers {
+        const PointOperator* points;
+        const int* derivative;  // (n_rows): 0, 1 or 2 times in time, by the differences of the scheme
+        double* samples;
+    };
 
     struct Forward {
-        const PointOperator* sources;
-        const double* source_time_functions;  // (n_sources, n_steps)
-        const PointOperator* receivers;
-        double* records;                                 // (n_receivers, n_steps + 1): φ at the receivers
-        const WavefieldStore<Real>* store;               // where the field is kept, or null
-        const double *initial_field, *initial_velocity;  // u_0 (n_dofs) and w at step −1/2, or null: at rest
-        double* final_field;                             // u after the last step (n_dofs), or null
+        std::vector<Sources> sources;      // per medium
+        std::vector<Receivers> receivers;  // per medium, or empty
+        Index stride;
+        Index source_end;                   // from this step on the sources are silent
+        const WavefieldStore<Real>* store;  // where the field is kept, or null
+        double* energy;                     // (stride): of the step that leads to n, or null
     };
-    void forward(const TimeLoop& time, const Forward& run, Watch& watch) const;
+    // Advances the state to `end`; samples of steps [state.step, end) are read and written.
+    void forward(State& state, Index end, const Forward& run, Watch& watch) const;
+
+    // Velocity and acceleration of each medium at the state's own step (n_values), by the central differences
+    // of the scheme; the sources of that step act.
+    struct Motion {
+        std::vector<Real> velocity, acceleration;
+    };
+    std::vector<Motion> motion(const State& state, const Forward& run) const;
 
     struct Adjoint {
-        const PointOperator* receivers;
-        const double* adjoint_sources;  // f† (n_receivers, n_steps + 1), ∂χ/∂u_n = dt f†_n
-        const WavefieldStore<Real>* store;
-        double* gradient;  // dχ/dm: (n_parameters, n_elements, n_nodes), overwritten
+        std::vector<Sources> receivers;  // adjoint sources dt f†_k, column k; see `adjoint_samples`
+        std::vector<Receivers> sources;  // λ_n at the sources, column n, or empty
+        Index stride;
+        const WavefieldStore<Real>* store;  // or null
     };
-    void adjoint(const TimeLoop& time, const Adjoint& run, Watch& watch) const;
+    // Takes the adjoint state back to `begin`. Its sums are the gradient of the steps passed, by
+    //
+    //     dχ/dm = −Σ_k [ u_k ∂M λ_tt + u_k ∂C λ_t + ∂(λ_kᵀ K u_k) ].                                 (3)
+    //
+    // Summation by parts over time has moved the differences of the forward field onto λ without
+    // remainder, since u_0 = u_{−1} = 0 and λ_N = λ_{N+1} = 0, so one snapshot u_k is all that is needed.
+    void adjoint(State& state, Index begin, const Adjoint& run, Watch& watch) const;
 
   private:
-    struct State;
-    struct Accumulators;
-    void step(State& state) const;
-    void accumulate(const State& state, double weight, const Real* u, Accumulators& sums) const;
-    void chain(const Accumulators& sums, double* gradient) const;
-    void check_finite(const State& state, Index n) const;
-    std::vector<double> coefficients(const SimulationSetup& setup) const;
-    void assemble(const SimulationSetup& setup);
+    enum class Direction { forward, adjoint };
+    void couple(State& state, std::size_t m, bool first) const;
+    void inject(State& state, const Forward& run) const;
+    void begin_step(State& state, Direction direction) const;
+    void finish_step(State& state) const;
+    void sample(const State& state, std::size_t m, const Receivers& to, Index stride) const;
+    void keep(const State& state, const WavefieldStore<Real>& store) const;
+    void accumulate(State& state, const WavefieldStore<Real>& store) const;
+    // ½ wᵀ W w and ½ u_{n−1}ᵀ W L u_n of the step that led to u_n, with W = M and W L = K. For a fluid that
+    // touches a solid W = K_f, and the second becomes ½ q_{n−1}ᵀ M_f q_n, M_f q = K_f φ + Bᵀ u. Their sum is
+    // constant while nothing damps or drives.
+    struct Energy {
+        double kinetic, potential;
+        double total() const { return kinetic + potential; }
+    };
+    Energy energy(const State& state) const;
+    void check_finite(State& state) const;
+    void check_energy(State& state, bool silent) const;
+    [[noreturn]] void fail(const State& state, const std::string& what) const;
 
-    Geometry geometry_;
-    Factors factors_;
-    DofMap map_;
-    int threads_;
-    std::vector<double> parameters_, sponge_rate_;  // per element and node
-    std::vector<ImpedanceNode> impedance_;
-    std::vector<double> mass_, damping_;  // per dof
-    std::vector<char> free_;
-    Stiffness<Real> stiffness_;
+    Mesh mesh_;
+    std::vector<std::unique_ptr<Medium<Real>>> media_;
+    Coupling coupling_;
 };
+
+// Adjoint sources by u_k, k = 0 … n_steps, from those by the samples of one receiver row, n = 0 … n_steps − 1:
+// the transpose of the time differences that `derivative` names. Both scaled as they come.
+void adjoint_samples(int derivative, double dt, Index n_steps, const double* by_sample, double* by_field);
 
 }  // namespace wavetree

@@ -37,72 +37,50 @@ double last_component(const std::vector<double>& alpha, const std::vector<double
     return std::abs(current) / std::sqrt(square);
 }
 
+using Vector = EigenProblem::Vector;
+
+double dot(const Vector& x, const Vector& y) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
+    return sum;
+}
+
 class Lanczos {
   public:
-    Lanczos(const Stiffness<double>& stiffness, const std::vector<double>& mass, const std::vector<char>& free)
-        : stiffness_(stiffness), mass_(mass), free_(free), n_(static_cast<Index>(mass.size())) {
-        for (auto* x : {&v_, &old_, &next_}) x->assign(static_cast<std::size_t>(stiffness.size()), 0.0);
-    }
-
-    void start(const std::vector<double>& coordinates, int dim) {
-        std::vector<double> low(dim, 1e300), high(dim, -1e300);
-        for (std::size_t i = 0; i < coordinates.size(); ++i) {
-            low[i % dim] = std::min(low[i % dim], coordinates[i]);
-            high[i % dim] = std::max(high[i % dim], coordinates[i]);
-        }
-        // Rough enough to hold the shortest waves of the mesh, smooth enough to forgive rounding.
-        for (Index i = 0; i < n_; ++i) {
-            double phase = 0.5;
-            for (int d = 0; d < dim; ++d)
-                phase += (1299.7 + 433.3 * d) * (coordinates[i * dim + d] - low[d]) / (high[d] - low[d]);
-            v_[i] = free_[i] ? std::sin(phase) : 0.0;
-        }
-        scale(v_, 1.0 / norm(v_));
+    Lanczos(const EigenProblem& problem, Vector start)
+        : problem_(problem), v_(std::move(start)), weighted_(v_.size()), old_(v_.size()), next_(v_.size()) {
+        problem_.weigh(v_, weighted_);
+        scale(1.0 / std::sqrt(dot(v_, weighted_)));
     }
 
     // One step; returns the new diagonal entry, `beta` the new off-diagonal one.
     double step(double& beta) {
-        stiffness_.spread(v_.data());
-        std::fill(next_.begin(), next_.end(), 0.0);
-        stiffness_.apply(v_.data(), next_.data());
-        double alpha = 0.0;
-        for (Index i = 0; i < n_; ++i) {
-            next_[i] = free_[i] ? next_[i] / mass_[i] : 0.0;
-            alpha += next_[i] * mass_[i] * v_[i];
-        }
-        for (Index i = 0; i < n_; ++i) next_[i] -= alpha * v_[i] + beta * old_[i];
-        beta = norm(next_);
+        problem_.apply(v_, next_);
+        const double alpha = dot(next_, weighted_);
+        for (std::size_t i = 0; i < v_.size(); ++i) next_[i] -= alpha * v_[i] + beta * old_[i];
         std::swap(old_, v_), std::swap(v_, next_);
-        if (beta > 0.0) scale(v_, 1.0 / beta);
+        problem_.weigh(v_, weighted_);
+        beta = std::sqrt(std::max(0.0, dot(v_, weighted_)));
+        if (beta > 0.0) scale(1.0 / beta);
         return alpha;
     }
 
   private:
-    double norm(const AlignedVector<double>& x) const {
-        double sum = 0.0;
-        for (Index i = 0; i < n_; ++i) sum += x[i] * mass_[i] * x[i];
-        return std::sqrt(sum);
-    }
-    void scale(AlignedVector<double>& x, double factor) const {
-        for (Index i = 0; i < n_; ++i) x[i] *= factor;
+    void scale(double factor) {
+        for (double& x : v_) x *= factor;
+        for (double& x : weighted_) x *= factor;
     }
 
-    const Stiffness<double>& stiffness_;
-    const std::vector<double>& mass_;
-    const std::vector<char>& free_;
-    Index n_;
-    AlignedVector<double> v_, old_, next_;
+    const EigenProblem& problem_;
+    Vector v_, weighted_, old_, next_;
 };
 
 }  // namespace
 
-double largest_eigenvalue(const Stiffness<double>& stiffness, const std::vector<double>& mass,
-                          const std::vector<char>& free, const std::vector<double>& coordinates) {
+double largest_eigenvalue(const EigenProblem& problem, Vector start) {
     constexpr int min_steps = 12, max_steps = 80;
     constexpr double tolerance = 2e-3;
-    const int dim = static_cast<int>(coordinates.size() / mass.size());
-    Lanczos lanczos(stiffness, mass, free);
-    lanczos.start(coordinates, dim);
+    Lanczos lanczos(problem, std::move(start));
     std::vector<double> alpha, beta;
     double bound = 0.0, off_diagonal = 0.0;
     for (int k = 0; k < max_steps; ++k) {
@@ -114,6 +92,43 @@ double largest_eigenvalue(const Stiffness<double>& stiffness, const std::vector<
         beta.push_back(off_diagonal);
     }
     return bound;
+}
+
+EigenProblem stiffness_problem(const Stiffness<double>& stiffness, const std::vector<double>& mass,
+                               const std::vector<char>& free) {
+    const std::size_t n = stiffness.n_components();
+    const auto weigh = [&mass, n](Vector& x, Vector& out) {
+        std::fill(out.begin(), out.end(), 0.0);
+        for (std::size_t i = 0; i < mass.size() * n; ++i) out[i] = mass[i / n] * x[i];
+    };
+    const auto apply = [&, n](Vector& x, Vector& out) {
+        stiffness.spread(x.data());
+        std::fill(out.begin(), out.end(), 0.0);
+        stiffness.apply(x.data(), out.data());
+        for (std::size_t i = 0; i < mass.size() * n; ++i) out[i] = free[i / n] ? out[i] / mass[i / n] : 0.0;
+    };
+    return {apply, weigh};
+}
+
+Vector rough_field(const Stiffness<double>& stiffness, const std::vector<char>& free,
+                   const std::vector<double>& coordinates) {
+    const std::size_t dim = coordinates.size() / free.size(), n = stiffness.n_components();
+    std::vector<double> low(dim, 1e300), high(dim, -1e300);
+    for (std::size_t i = 0; i < coordinates.size(); ++i) {
+        low[i % dim] = std::min(low[i % dim], coordinates[i]);
+        high[i % dim] = std::max(high[i % dim], coordinates[i]);
+    }
+    // Rough enough to hold the shortest waves of the mesh, smooth enough to forgive rounding.
+    Vector field(static_cast<std::size_t>(stiffness.size()));
+    for (std::size_t i = 0; i < free.size(); ++i)
+        for (std::size_t c = 0; c < n; ++c) {
+            double phase = 0.5 + 1.1 * static_cast<double>(c);
+            for (std::size_t d = 0; d < dim; ++d)
+                phase += (1299.7 + 433.3 * static_cast<double>(d)) * (coordinates[i * dim + d] - low[d]) /
+                         (high[d] - low[d]);
+            field[i * n + c] = free[i] ? std::sin(phase) : 0.0;
+        }
+    return field;
 }
 
 }  // namespace wavetree

@@ -12,12 +12,12 @@ namespace wavetree {
 // file). `weights` make the sum over the stored steps the sum over all of them.
 template <class Real>
 struct WavefieldStore {
-    std::vector<Index> steps;     // ascending, within 1 … n_steps
+    std::vector<Index> steps;     // ascending
     std::vector<double> weights;  // one per step; all 1 if every step is stored
-    Real* snapshots;              // (n_steps stored, n_dofs)
-    Index n_dofs;
+    Real* snapshots;              // (n_stored, n_values): the values of each medium, one after the other
+    Index n_values;
 
-    Real* row(Index i) const { return snapshots + i * n_dofs; }
+    Real* row(Index i) const { return snapshots + i * n_values; }
 
     // Row of step k, or −1.
     Index find(Index k) const {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,22 +12,25 @@ import xarray as xr
 
 from wavetree.config import load
 from wavetree.data.resample import SampleAxis, resample
+from wavetree.data.wavefield_output import read_wavefield_output
 from wavetree.errors import unknown_name
 from wavetree.survey.event import Event
-from wavetree.survey.receiver.cartesian import Point2D
-from wavetree.survey.source.cartesian import ScalarPoint2D
+from wavetree.survey.receiver.fields import FIELDS
+from wavetree.survey.receiver.receiver import Receiver
+from wavetree.survey.source.source import Source
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    import obspy
     from matplotlib.figure import Figure
 
 __all__ = ["EventData"]
 
-_COMPONENTS = {1: ("A",), 2: ("X", "Y"), 3: ("X", "Y", "Z")}
-
 
 class EventData:
     """Records of all receivers of one event.
+
+    Every field has records of the receivers that record it, in the order of the receivers: those in a fluid
+    may record pressure while those in a solid record displacement.
 
     Parameters
     ----------
@@ -35,7 +39,8 @@ class EventData:
     receivers
         The receivers, in the order of the records.
     data
-        Records by field, each of shape (n_receivers, n_components, n_samples), float32 or float64.
+        Records by field, each of shape (n_receivers, n_components, n_samples), float32 or float64, with a row
+        for every receiver that records the field; see `get_receiver_names`.
     start_time_in_seconds
         Time of the first sample.
     sampling_rate_in_hertz
@@ -43,32 +48,38 @@ class EventData:
     sources
         The sources, if known.
 
+    Attributes
+    ----------
+    wavefield_files
+        Files of wavefields that were written with the records, by type of output; see `get_wavefield_output`.
+
     Raises
     ------
     ValueError
-        If a field's shape does not fit to the receivers and to the other fields' samples.
+        If a field is unknown, or its shape does not fit to the receivers that record it and to the other
+        fields' samples.
 
     Notes
     -----
     `data`, `axis`, `to_xarray` and `to_arrays` hold the records as they were made. The methods that show them
-    (`get_data_cube`, `get_receiver_data`, `get_waveform_data_xarray`, `plot`) follow
+    (`get_data_cube`, `get_receiver_data`, `get_waveform_data_xarray`, `plot`, `to_obspy`, `to_asdf`) follow
     `set_temporal_interpolation`.
     """
 
     def __init__(
         self,
         event_name: str,
-        receivers: Sequence[Point2D],
+        receivers: Sequence[Receiver],
         data: Mapping[str, np.ndarray],
         start_time_in_seconds: float,
         sampling_rate_in_hertz: float,
-        sources: Sequence[ScalarPoint2D] | None = None,
+        sources: Sequence[Source] | None = None,
     ) -> None:
         self.event_name = event_name
         self.receivers = list(receivers)
         self.receiver_names = [receiver.name for receiver in self.receivers]
         self.sources = None if sources is None else list(sources)
-        self.data = {field: _checked(field, values, len(self.receivers)) for field, values in data.items()}
+        self.data = {field: _checked(field, values, self.receivers) for field, values in data.items()}
         lengths = {field: values.shape[2] for field, values in self.data.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(
@@ -79,6 +90,7 @@ class EventData:
             float(start_time_in_seconds), float(sampling_rate_in_hertz), next(iter(lengths.values()))
         )
         self._shown = self.axis
+        self.wavefield_files: dict[str, Path] = {}
 
     @property
     def start_time_in_seconds(self) -> float:
@@ -91,13 +103,30 @@ class EventData:
         return self.axis.sampling_rate_in_hertz
 
     @property
+    def shown_axis(self) -> SampleAxis:
+        """The time axis on which records are shown; see `set_temporal_interpolation`."""
+        return self._shown
+
+    @property
     def receiver_fields(self) -> list[str]:
         """Names of the recorded fields."""
         return list(self.data)
 
     def components(self, receiver_field: str) -> tuple[str, ...]:
-        """Return the names of a field's components: "A" of scalars, "X", "Y", "Z" of vectors."""
-        return _COMPONENTS[self._field(receiver_field).shape[1]]
+        """Return the names of a field's components: "A" of scalars, "X", "Y", "Z" of vectors, "0", ..."""
+        count = self._field(receiver_field).shape[1]
+        return next(names for names in _components(receiver_field, (2, 3)) if len(names) == count)
+
+    def get_receiver_names(self, receiver_field: str) -> list[str]:
+        """Return the names of the receivers that record a field, in the order of its records.
+
+        Raises
+        ------
+        ValueError
+            If the field is unknown.
+        """
+        self._field(receiver_field)
+        return [receiver.name for receiver in self.receivers if receiver_field in receiver.fields]
 
     def set_temporal_interpolation(
         self, start_time_in_seconds: float, sampling_rate_in_hertz: float, npts: int
@@ -143,7 +172,7 @@ class EventData:
     def get_data_cube(
         self, receiver_field: str, component: str | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return times and records of all receivers.
+        """Return times and records of all receivers that record a field.
 
         Parameters
         ----------
@@ -156,7 +185,7 @@ class EventData:
         -------
         times, values
             Shapes (n_samples,) [s] and (n_receivers, n_samples), or (n_receivers, n_components, n_samples) if
-            `component` is None.
+            `component` is None; the receivers are those of `get_receiver_names`.
 
         Raises
         ------
@@ -191,11 +220,18 @@ class EventData:
         Raises
         ------
         ValueError
-            If the receiver or field is unknown.
+            If the receiver or field is unknown, or the receiver does not record the field.
         """
         if receiver_name not in self.receiver_names:
             raise unknown_name(f"receiver of {self.event_name}", receiver_name, self.receiver_names)
-        values = self._field(receiver_field)[self.receiver_names.index(receiver_name)]
+        names = self.get_receiver_names(receiver_field)
+        if receiver_name not in names:
+            recorded = self.receivers[self.receiver_names.index(receiver_name)].fields
+            raise ValueError(
+                f"receiver_field is {receiver_field!r}, but receiver {receiver_name!r} of {self.event_name} "
+                f"records {', '.join(recorded)}; ask for that"
+            )
+        values = self._field(receiver_field)[names.index(receiver_name)]
         return self._shown.times, values if self._shown == self.axis else resample(
             values, self.axis, self._shown
         )
@@ -211,10 +247,44 @@ class EventData:
         times, values = self.get_data_cube(receiver_field)
         return self._array(receiver_field, times, values, "component")
 
+    def get_wavefield_output(self, output_type: str, field: str) -> xr.DataArray:
+        """Return a field that the simulation wrote in all elements or on side sets.
+
+        Parameters
+        ----------
+        output_type
+            "volume" or "surface".
+        field
+            Name of the field.
+
+        Returns
+        -------
+        xarray.DataArray
+            Read from the file when it is looked at; see `wavetree.data.wavefield_output`.
+
+        Raises
+        ------
+        ValueError
+            If the type or field is unknown, or was not asked for when the simulation ran.
+        """
+        if output_type not in ("volume", "surface"):
+            raise unknown_name("output_type", output_type, ("volume", "surface"))
+        if output_type not in self.wavefield_files:
+            raise ValueError(
+                f"{self.event_name} has no {output_type} output; give {output_type}_data in "
+                "extra_output_configuration of p.simulations.launch, or in output of Simulation.run."
+            )
+        return read_wavefield_output(self.wavefield_files[output_type], field)
+
     def to_xarray(self) -> xr.Dataset:
-        """Return all fields, with dimensions (receiver, component_<field>, time), as they were recorded."""
+        """Return all fields, with dimensions (receiver, component_<field>, time), as they were recorded.
+
+        Receivers that do not record a field have NaN there.
+        """
         fields = {
-            name: self._array(name, self.axis.times, values, f"component_{name}")
+            name: self._array(name, self.axis.times, values, f"component_{name}").reindex(
+                receiver=self.receiver_names
+            )
             for name, values in self.data.items()
         }
         return xr.Dataset(fields, attrs={"event_name": self.event_name})
@@ -229,14 +299,16 @@ class EventData:
             A dataset with one variable per field, or a data array whose name is the field. Dimensions
             ``time``, with evenly spaced coordinates [s], ``receiver`` and, but for scalars, one more for
             components. The coordinates of ``receiver`` are names of receivers of the event, in any order and
-            not necessarily all of them; without them all receivers in the event's order are meant.
+            not necessarily all of them; without them all receivers in the event's order are meant. Receivers
+            that do not record a field have NaN there.
         event
             The event.
 
         Raises
         ------
         ValueError
-            If dimensions, names of receivers, times or shapes do not fit.
+            If dimensions, names of receivers, times or shapes do not fit, or there are records of a receiver
+            that does not record the field.
         """
         if isinstance(data, xr.DataArray):
             if data.name is None:
@@ -257,12 +329,18 @@ class EventData:
         for name in names:
             if name not in known:
                 raise unknown_name(f"receiver of {event.event_name}", name, known)
-        fields = {}
-        for field, values in data.data_vars.items():
-            ordered = values.transpose("receiver", ..., "time").values
-            fields[str(field)] = ordered[:, None] if ordered.ndim == 2 else ordered
+        if len(names) != data.sizes["receiver"]:
+            raise ValueError(
+                f"data has {data.sizes['receiver']} receivers without names, {event.event_name} has "
+                f"{len(names)}; name them by the coordinates of 'receiver'"
+            )
+        receivers = [known[name] for name in names]
+        fields = {
+            str(field): _recorded(str(field), values.transpose("receiver", ..., "time").values, receivers)
+            for field, values in data.data_vars.items()
+        }
         start, rate = axis.start_time_in_seconds, axis.sampling_rate_in_hertz
-        return cls(str(event.event_name), [known[n] for n in names], fields, start, rate, event.sources)
+        return cls(str(event.event_name), receivers, fields, start, rate, event.sources)
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the records by field and JSON-serialisable attributes, as `from_arrays` takes them."""
@@ -290,17 +368,38 @@ class EventData:
         event_name, receivers, start, rate, sources = (load(attributes[name]) for name in names)
         return cls(event_name, receivers, arrays, start, rate, sources)
 
+    def to_obspy(self) -> obspy.Stream:
+        """Return a trace per receiver, field and component; see `wavetree.data.seismo`."""
+        from wavetree.data.seismo import to_stream
+
+        return to_stream(self)
+
+    def to_asdf(self, filename: str | Path) -> None:
+        """Write the records to an ASDF file; see `wavetree.data.seismo`.
+
+        Raises
+        ------
+        ValueError
+            If the file exists.
+        """
+        from wavetree.data.seismo import write_asdf
+
+        write_asdf(self, filename)
+
     def plot(
-        self, component: str = "A", receiver_field: str = "phi", plot_types: Sequence[str] = ("shotgather",)
+        self,
+        component: str | None = None,
+        receiver_field: str | None = None,
+        plot_types: Sequence[str] = ("shotgather",),
     ) -> Figure:
-        """Draw the records of all receivers.
+        """Draw the records of all receivers that record a field.
 
         Parameters
         ----------
         component
-            Name of the component.
+            Name of the component; the first when None.
         receiver_field
-            Name of the field.
+            Name of the field; the first when None.
         plot_types
             "shotgather" (an image), "wiggles" (a line per receiver), or both, side by side.
 
@@ -309,28 +408,15 @@ class EventData:
         ValueError
             If the field, component or a type is unknown.
         """
-        from matplotlib import pyplot
+        from wavetree.viz.gather import plot_gather
 
+        field = receiver_field or self.receiver_fields[0]
         drawn = [plot_types] if isinstance(plot_types, str) else list(plot_types)
-        for name in drawn:
-            if name not in _DRAW:
-                raise unknown_name("plot type", name, _DRAW)
-        times, values = self.get_data_cube(receiver_field, component)
-        figure, axes = pyplot.subplots(
-            1, len(drawn), figsize=(6 * len(drawn), 5), squeeze=False, layout="constrained"
-        )
-        for one, name in zip(axes[0], drawn, strict=True):
-            _DRAW[name](one, times, values)
-            one.set(
-                xlabel="receiver",
-                ylabel="time [s]",
-                title=f"{self.event_name}: {receiver_field}, {component}",
-            )
-        return figure
+        return plot_gather(self, field, component or self.components(field)[0], drawn)
 
     def __repr__(self) -> str:
         axis = self.axis
-        fields = ", ".join(f"{name} ({', '.join(self.components(name))})" for name in self.data)
+        fields = ", ".join(self._described(name) for name in self.data)
         return (
             f"EventData of {self.event_name!r}\n"
             f"    receivers: {len(self.receivers)}\n"
@@ -345,6 +431,12 @@ class EventData:
         rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in pairs)
         return f"<b>{html.escape(first)}</b><table>{rows}</table>"
 
+    def _described(self, field: str) -> str:
+        """A field with its components, and with its number of receivers unless it is all of them."""
+        count, total = len(self.data[field]), len(self.receivers)
+        some = f"; {count} of {total} receivers" if count < total else ""
+        return f"{field} ({', '.join(self.components(field))}{some})"
+
     def _field(self, name: str) -> np.ndarray:
         if name not in self.data:
             raise unknown_name(f"field of {self.event_name}", name, self.data)
@@ -352,7 +444,7 @@ class EventData:
 
     def _array(self, field: str, times: np.ndarray, values: np.ndarray, component: str) -> xr.DataArray:
         coordinates = {
-            "receiver": self.receiver_names,
+            "receiver": self.get_receiver_names(field),
             component: list(self.components(field)),
             "time": times,
         }
@@ -361,14 +453,35 @@ class EventData:
         return array.assign_attrs(event_name=self.event_name)
 
 
-def _checked(field: str, values: np.ndarray, n_receivers: int) -> np.ndarray:
-    values = np.asarray(values)
-    if values.ndim != 3 or values.shape[0] != n_receivers or values.shape[1] not in _COMPONENTS:
+def _checked(field: str, values: np.ndarray, receivers: Sequence[Receiver]) -> np.ndarray:
+    if field not in FIELDS:
+        raise unknown_name("field of data", field, FIELDS)
+    values, count = np.asarray(values), sum(field in receiver.fields for receiver in receivers)
+    known = _components(field, {receiver.dim for receiver in receivers} or {2, 3})
+    if values.ndim != 3 or values.shape[:2] not in [(count, len(names)) for names in known]:
         raise ValueError(
             f"data[{field!r}] has shape {values.shape}; expected (n_receivers, n_components, n_samples) with "
-            f"{n_receivers} receivers and 1 to 3 components"
+            f"the {count} receivers that record it and the components {', '.join(known[0])}"
         )
     return values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
+
+
+def _components(field: str, dims: Iterable[int]) -> list[tuple[str, ...]]:
+    """The names of a field's components in each of some numbers of dimensions."""
+    return [FIELDS[field].components(dim) for dim in dims]
+
+
+def _recorded(field: str, values: np.ndarray, receivers: Sequence[Receiver]) -> np.ndarray:
+    """Return the rows of the receivers that record a field, (n, n_components, n_samples)."""
+    values = values[:, None] if values.ndim == 2 else values
+    here = np.array([field in receiver.fields for receiver in receivers])
+    for receiver, row in zip(receivers, values, strict=True):
+        if field not in receiver.fields and not np.isnan(row).all():
+            raise ValueError(
+                f"data has {field!r} of receiver {receiver.name!r}, which records "
+                f"{', '.join(receiver.fields)}; let the event's receiver record it, or drop the data"
+            )
+    return values[here]
 
 
 def _even_axis(data: xr.Dataset) -> SampleAxis:
@@ -383,21 +496,3 @@ def _even_axis(data: xr.Dataset) -> SampleAxis:
             "coordinates of 'time' [s], or interpolate the records first"
         )
     return SampleAxis(float(times[0]), float((times.size - 1) / (times[-1] - times[0])), times.size)
-
-
-def _draw_shotgather(axes: Axes, times: np.ndarray, values: np.ndarray) -> None:
-    peak = np.abs(values).max(initial=0.0) or 1.0
-    extent = (-0.5, values.shape[0] - 0.5, times[-1], times[0])
-    image = axes.imshow(values.T, extent=extent, aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
-    axes.figure.colorbar(image, ax=axes, shrink=0.8)
-
-
-def _draw_wiggles(axes: Axes, times: np.ndarray, values: np.ndarray) -> None:
-    scale = 1.5 / (np.abs(values).max(initial=0.0) or 1.0)
-    for number, record in enumerate(values):
-        axes.plot(number + scale * record, times, color="black", linewidth=0.6)
-    axes.invert_yaxis()
-    axes.margins(x=0.02, y=0.0)
-
-
-_DRAW = {"shotgather": _draw_shotgather, "wiggles": _draw_wiggles}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.sparse import csr_array
 
-__all__ = ["SampleAxis", "interpolation_matrix", "resample"]
+__all__ = ["SampleAxis", "interpolation_matrix", "resample", "resample_transpose"]
 
 _WINDOW = 48  # samples that enter one interpolated value
 _BAND = 2.0 * np.pi / 5.5  # design band, radian per sample: a little beyond 6 samples per period
@@ -93,6 +93,34 @@ def resample(values: np.ndarray, axis: SampleAxis, target: SampleAxis) -> np.nda
     matrix = _matrix(axis, target)
     rows = values.reshape(-1, axis.npts)
     return np.ascontiguousarray((matrix @ rows.T).T).reshape(*values.shape[:-1], target.npts)
+
+
+def resample_transpose(values: np.ndarray, axis: SampleAxis, target: SampleAxis) -> np.ndarray:
+    """Apply the transpose of `resample`.
+
+    Parameters
+    ----------
+    values
+        Shape (..., target.npts).
+    axis, target
+        As for `resample`.
+
+    Returns
+    -------
+    np.ndarray
+        Shape (..., axis.npts), float64.
+
+    Raises
+    ------
+    ValueError
+        If `values` does not fit to `target`, or `axis` does not cover `target`.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim == 0 or values.shape[-1] != target.npts:
+        raise ValueError(f"values of shape {values.shape} do not fit to an axis of {target.npts} samples")
+    rows = values.reshape(-1, target.npts)
+    spread = (_matrix(axis, target).T @ rows.T).T
+    return np.ascontiguousarray(spread).reshape(*values.shape[:-1], axis.npts)
 
 
 @functools.lru_cache(maxsize=8)

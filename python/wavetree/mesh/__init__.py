@@ -4,14 +4,12 @@ from wavetree.mesh.box import box_mesh
 from wavetree.mesh.dof_map import DofMap
 from wavetree.mesh.from_domain import MeshResolution, mesh_from_domain, resolved_frequency
 from wavetree.mesh.gradient import density_mesh, gradient_mesh
-from wavetree.mesh.medium import acoustic_medium
 from wavetree.mesh.mesh import Mesh
 
 __all__ = [
     "DofMap",
     "Mesh",
     "MeshResolution",
-    "acoustic_medium",
     "box_mesh",
     "density_mesh",
     "gradient_mesh",

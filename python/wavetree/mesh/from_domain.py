@@ -37,7 +37,7 @@ class Medium(Protocol):
     """What a model has to offer to be sampled on a mesh."""
 
     def evaluate(self, coordinates: np.ndarray) -> Mapping[str, np.ndarray]:
-        """Return VP [m/s] and RHO [kg/m^3], shape (...,), at coordinates (..., dim) [m]."""
+        """Return parameters of the medium by name, shape (...,), at coordinates (..., dim) [m]."""
 
     def slowest_velocity(self, bounds: Bounds) -> float:
         """Return the smallest wave velocity [m/s] inside a box."""
@@ -79,7 +79,7 @@ def mesh_from_domain(domain: Box, model: Medium, mesh_resolution: MeshResolution
     Returns
     -------
     Mesh
-        With the element-nodal fields VP [m/s] and RHO [kg/m^3] and the side sets of the box.
+        With the model's parameters as element-nodal fields and the side sets of the box.
 
     Raises
     ------
@@ -113,17 +113,23 @@ def mesh_from_domain(domain: Box, model: Medium, mesh_resolution: MeshResolution
     return mesh
 
 
-def resolved_frequency(mesh: Mesh) -> float:
-    """Return the highest frequency [Hz] that a mesh with the field VP resolves.
+def resolved_frequency(mesh: Mesh, slowest_velocity: np.ndarray) -> float:
+    """Return the highest frequency [Hz] that a mesh resolves.
+
+    Parameters
+    ----------
+    mesh
+        A mesh whose `tensor_order` is that of the wavefield.
+    slowest_velocity
+        Velocity of the slowest wave in every element (nelem,) [m/s].
 
     Notes
     -----
-    min over elements of v k / (5 h): k element orders, h the longest edge and v the slowest VP of the
+    min over elements of v k / (5 h): k element orders, h the longest edge and v the slowest wave of the
     element, that is at least five nodes along the shortest wave (Komatitsch & Vilotte 1998, BSSA 88).
     """
     corners = mesh.points[mesh.connectivity[:, corner_indices(mesh.dim, mesh.shape_order)]]
     grid = corners.reshape((mesh.nelem,) + (2,) * mesh.dim + (mesh.dim,))
     edges = [np.diff(grid, axis=axis).reshape(mesh.nelem, -1, mesh.dim) for axis in range(1, mesh.dim + 1)]
     longest = np.max([np.linalg.norm(edge, axis=2).max(axis=1) for edge in edges], axis=0)
-    slowest = mesh.element_nodal_fields["VP"].min(axis=1)
-    return float((slowest * mesh.tensor_order / (_POINTS_PER_WAVELENGTH * longest)).min())
+    return float((slowest_velocity * mesh.tensor_order / (_POINTS_PER_WAVELENGTH * longest)).min())

@@ -8,7 +8,14 @@ import numpy as np
 
 from wavetree import _core
 
-__all__ = ["MAX_ORDER", "gll_points", "lagrange_matrix", "change_order"]
+__all__ = [
+    "MAX_ORDER",
+    "change_order",
+    "derivative_matrix",
+    "gll_points",
+    "lagrange_derivative_matrix",
+    "lagrange_matrix",
+]
 
 MAX_ORDER = 8
 """Highest order of the basis that the core is compiled for."""
@@ -64,6 +71,54 @@ def lagrange_matrix(order: int, positions: np.ndarray) -> np.ndarray:
     t = np.asarray(positions, dtype=np.float64)[:, None, None]
     factors = (t - points) / np.where(others, points[:, None] - points, 1.0)
     return np.asarray(np.where(others, factors, 1.0).prod(axis=2))
+
+
+@lru_cache(maxsize=MAX_ORDER)
+def derivative_matrix(order: int) -> np.ndarray:
+    """Return the derivatives of the Lagrange polynomials at the GLL points of an order.
+
+    Parameters
+    ----------
+    order
+        Polynomial order, 1 to 8.
+
+    Returns
+    -------
+    numpy.ndarray
+        D (order + 1, order + 1): row = point, column = polynomial, read-only.
+
+    Notes
+    -----
+    D_ij = w_j / (w_i (x_i - x_j)) with w_j = 1 / prod_{k != j} (x_j - x_k), and D_ii so that rows sum to zero
+    (Berrut & Trefethen 2004, SIAM Review 46, eq. 9.4 and 9.5).
+    """
+    points = gll_points(order)
+    distance = points[:, None] - points + np.eye(order + 1)
+    weights = 1.0 / distance.prod(axis=1)
+    matrix = weights / (weights[:, None] * distance)
+    np.fill_diagonal(matrix, 0.0)
+    np.fill_diagonal(matrix, -matrix.sum(axis=1))
+    matrix.setflags(write=False)
+    return matrix
+
+
+def lagrange_derivative_matrix(order: int, positions: np.ndarray) -> np.ndarray:
+    """Evaluate the derivatives of the Lagrange polynomials on the GLL points of an order.
+
+    Parameters
+    ----------
+    order
+        Polynomial order, 1 to 8.
+    positions
+        Reference coordinates (n,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Matrix (n, order + 1): row = position, column = polynomial.
+    """
+    # l_j' is a polynomial of the same order, and so the interpolation of its own values at the points.
+    return np.asarray(lagrange_matrix(order, positions) @ derivative_matrix(order))
 
 
 def change_order(values: np.ndarray, dim: int, order: int, new_order: int) -> np.ndarray:

@@ -16,14 +16,19 @@ from wavetree.mesh.interpolation import change_order
 if TYPE_CHECKING:
     from wavetree.mesh.mesh import Mesh
 
-__all__ = ["read_mesh", "write_mesh"]
+__all__ = ["TOPOLOGY", "read_mesh", "straight_cells", "write_mesh"]
 
 _FORMAT = "wavetree mesh"
 _VERSION = 1
 _VIEW = "paraview/"
 # ParaView's cells run around the boundary, ours count x first.
-_VTK_CORNERS = {2: (0, 1, 3, 2), 3: (0, 1, 3, 2, 4, 5, 7, 6)}
-_TOPOLOGY = {2: "Quadrilateral", 3: "Hexahedron"}
+_VTK_CORNERS = {1: (0, 1), 2: (0, 1, 3, 2), 3: (0, 1, 3, 2, 4, 5, 7, 6)}
+TOPOLOGY = {
+    1: 'TopologyType="Polyline" NodesPerElement="2"',
+    2: 'TopologyType="Quadrilateral"',
+    3: 'TopologyType="Hexahedron"',
+}
+"""How XDMF calls lines, quads and hexes."""
 M = TypeVar("M")
 
 
@@ -87,16 +92,34 @@ def read_mesh(path: str | Path, build: Callable[[Mapping[str, np.ndarray]], M]) 
         raise ValueError(f"file {str(path)!r} holds no usable mesh: {error}") from error
 
 
-def _view_arrays(mesh: Mesh) -> dict[str, np.ndarray]:
-    """Everything as separate elements (fields may jump between them) cut into straight cells."""
-    order, dim = mesh.tensor_order, mesh.dim
+def straight_cells(n_elements: int, order: int, dim: int) -> np.ndarray:
+    """Return the nodes of the straight cells that elements with nodes of their own are cut into.
+
+    Parameters
+    ----------
+    n_elements, order
+        Number of elements and their order; element e has the nodes from e (order + 1)**dim on, x fastest.
+    dim
+        Dimensions of the elements: 1 for lines, 2 for quads, 3 for hexes.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_elements * order**dim, 2**dim), corners in the order of VTK, which runs around them.
+    """
     nodes = (order + 1) ** dim
     corners = np.array([b[::-1] for b in itertools.product((0, 1), repeat=dim)])[list(_VTK_CORNERS[dim])]
     starts = np.array([c[::-1] for c in itertools.product(range(order), repeat=dim)])
     cells = (starts[:, None] + corners) @ (order + 1) ** np.arange(dim)
+    return np.asarray((np.arange(n_elements)[:, None, None] * nodes + cells).reshape(-1, 2**dim))
+
+
+def _view_arrays(mesh: Mesh) -> dict[str, np.ndarray]:
+    """Everything as separate elements (fields may jump between them) cut into straight cells."""
+    order, dim = mesh.tensor_order, mesh.dim
     view = {
         "points": mesh.node_coordinates(order).reshape(-1, dim),
-        "cells": (np.arange(mesh.nelem)[:, None, None] * nodes + cells).reshape(-1, 2**dim),
+        "cells": straight_cells(mesh.nelem, order, dim),
     }
     for name, values in mesh.elemental_fields.items():
         view[f"cell/{name}"] = np.repeat(values, order**dim)
@@ -123,10 +146,7 @@ def _xdmf_text(dim: int, view: dict[str, np.ndarray], h5_name: str) -> str:
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',
         '<Xdmf Version="2.0"><Domain><Grid Name="mesh" GridType="Uniform">',
-        (
-            f'<Topology TopologyType="{_TOPOLOGY[dim]}" '
-            f'NumberOfElements="{len(view["cells"])}">{item("cells")}</Topology>'
-        ),
+        (f'<Topology {TOPOLOGY[dim]} NumberOfElements="{len(view["cells"])}">{item("cells")}</Topology>'),
         f'<Geometry GeometryType="{geometry}">{item("points")}</Geometry>',
     ]
     for field in fields:

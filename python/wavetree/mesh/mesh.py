@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wavetree import _core
+from wavetree.errors import unknown_name
 from wavetree.mesh import io
 from wavetree.mesh.checks import (
     checked_connectivity,
@@ -23,7 +24,8 @@ from wavetree.mesh.checks import (
 from wavetree.mesh.dof_map import DofMap
 from wavetree.mesh.fields import CheckedArrays, finite_array, read_only
 from wavetree.mesh.interpolation import MAX_ORDER, change_order
-from wavetree.mesh.side_sets import AXES, named_side_sets
+from wavetree.mesh.projection import project_along
+from wavetree.mesh.side_sets import AXES, facet_nodes, named_side_sets
 
 __all__ = ["Mesh"]
 
@@ -272,6 +274,39 @@ class Mesh:
         element, reference = _core.locate(self._points, self._connectivity, self._shape_order, wanted)
         return np.asarray(element), np.asarray(reference)
 
+    def project_onto_side_set(self, point: Any, direction: Any, side_set_name: str) -> np.ndarray:
+        """Return where a line meets a side set, nearest to the point that it goes through.
+
+        Parameters
+        ----------
+        point
+            A point of the line (dim,) [m].
+        direction
+            Direction of the line (dim,); it goes on to both sides.
+        side_set_name
+            Name of the side set.
+
+        Returns
+        -------
+        numpy.ndarray
+            Position (dim,) on the curved sides [m].
+
+        Raises
+        ------
+        ValueError
+            If the side set is unknown or the line misses it; the message names the nearest place.
+        """
+        if side_set_name not in self.side_sets:
+            raise unknown_name("side set", side_set_name, self.side_sets)
+        rows = self.side_sets[side_set_name]
+        nodes = self._connectivity[rows[:, :1], facet_nodes(self.dim, self._shape_order)[rows[:, 1]]]
+        try:
+            return project_along(self._points[nodes], self._shape_order, point, direction)
+        except ValueError as error:
+            raise ValueError(
+                f"point {tuple(point)} cannot be moved onto side set {side_set_name!r}: {error}"
+            ) from error
+
     # -- values --------------------------------------------------------------------------------
 
     def copy(self) -> Mesh:
@@ -348,7 +383,7 @@ class Mesh:
         """
         return io.read_mesh(path, cls.from_arrays)
 
-    def plot(self, field: str, ax: Any = None) -> Any:
+    def plot(self, field: str, ax: Any = None, at: Any = None) -> Any:
         """Draw a field with matplotlib and return the figure.
 
         Parameters
@@ -357,10 +392,12 @@ class Mesh:
             Name of any field.
         ax
             Axes to draw into; a new figure when None.
+        at
+            Where the slices through hexes meet (x, y, z) [m]; in the middle when None.
         """
         from wavetree.viz.mesh import plot_field
 
-        return plot_field(self, field, ax=ax)
+        return plot_field(self, field, ax=ax, at=at)
 
     def __repr__(self) -> str:
         return "\n    ".join(f"{key}: {text}" for key, text in self._summary())

@@ -23,9 +23,8 @@ __all__ = ["MisfitConfiguration", "Records"]
 class Records(Protocol):
     """The records of an event, as far as a misfit needs them; see `wavetree.data.event_data`."""
 
-    @property
-    def receiver_names(self) -> Sequence[str]:
-        """Names of the receivers."""
+    def get_receiver_names(self, receiver_field: str) -> Sequence[str]:
+        """Return the names of the receivers that record a field, in the order of its records."""
 
     @property
     def data(self) -> Mapping[str, np.ndarray]:
@@ -83,7 +82,7 @@ class MisfitConfiguration(Configuration):
         their shape and ∂χ/∂u_n = dt f†_n, forward in time. See `wavetree.user_function` for how functions
         are known.
     receiver_field
-        The field that is compared.
+        The field that is compared, of any number of components; receivers that do not record it do not count.
     extra_kwargs_misfit_function
         Keyword arguments of the function, kept as JSON: arrays and tuples reach it as lists.
 
@@ -133,8 +132,8 @@ class MisfitConfiguration(Configuration):
         Returns
         -------
         misfit, adjoint_sources, identical
-            The misfit χ, the adjoint sources by field in the shape of the synthetic data, zero at receivers
-            without observed data, and whether the records that were compared are equal.
+            The misfit χ, the adjoint source of the compared field in the shape of its synthetic data, zero at
+            receivers without observed data, and whether the records that were compared are equal.
 
         Raises
         ------
@@ -146,18 +145,16 @@ class MisfitConfiguration(Configuration):
         for kind, records in (("synthetic", synthetic), ("observed", observed)):
             if field not in records.data:
                 raise unknown_name(f"field of the {kind} records", field, records.data)
-        place = {name: k for k, name in enumerate(observed.receiver_names)}
-        common = [k for k, name in enumerate(synthetic.receiver_names) if name in place]
+        names = synthetic.get_receiver_names(field)
+        place = {name: k for k, name in enumerate(observed.get_receiver_names(field))}
+        common = [k for k, name in enumerate(names) if name in place]
         if not common:
             raise ValueError(
-                f"misfit {self.name!r}: no receiver of the observed data ({len(place)}) is among those of "
-                "the synthetic "
-                f"ones ({len(synthetic.receiver_names)}); names must agree, the first are "
-                f"{list(place)[:1]} and {list(synthetic.receiver_names)[:1]}"
+                f"misfit {self.name!r}: no receiver of the observed {field} data ({len(place)}) is among "
+                f"those of the synthetic ones ({len(names)}); names must agree, the first are "
+                f"{list(place)[:1]} and {list(names)[:1]}"
             )
-        wanted = observed.interpolated(field, synthetic.axis)[
-            [place[synthetic.receiver_names[k]] for k in common]
-        ]
+        wanted = observed.interpolated(field, synthetic.axis)[[place[names[k]] for k in common]]
         computed = np.asarray(synthetic.data[field], dtype=np.float64)
         adjoint_source = np.zeros_like(computed)
         misfit, adjoint_source[common] = self.evaluate_arrays(

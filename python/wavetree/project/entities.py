@@ -19,6 +19,7 @@ __all__ = ["KINDS", "Entities", "differences", "kind_of", "name_of"]
 
 KINDS = {
     "BoxDomain2D": "domain",
+    "BoxDomain3D": "domain",
     "GenericModel": "volume_model",
     "Event": "event",
     "SimulationConfiguration": "simulation_configuration",

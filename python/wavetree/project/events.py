@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wavetree.domain import BoxDomain2D
+from wavetree.domain import BoxDomain
 from wavetree.errors import ConflictError
 from wavetree.project.entities import Entities
 from wavetree.survey.event import Event, EventCollection
+from wavetree.survey.receiver.receiver import PointReceiver
+from wavetree.survey.source.source import PointSource
 
 __all__ = ["EventSelection", "Events", "check_positions"]
 
@@ -94,11 +96,21 @@ class Events:
         return event
 
 
-def check_positions(event: Event, domain: BoxDomain2D) -> None:
-    """Raise ValueError if a source or receiver lies outside the domain."""
+def check_positions(event: Event, domain: BoxDomain) -> None:
+    """Raise ValueError if a source or receiver lies outside the domain.
+
+    Those on side sets are placed, and checked, once there is a mesh.
+    """
+    if event.dim != domain.dim:
+        raise ValueError(
+            f"event {event.event_name!r} has {event.dim} dimensions, the domain {domain.dim}; give "
+            "sources and receivers of the domain's."
+        )
     places: dict[str, tuple[Any, ...]] = {"source": event.sources, "receiver": event.receivers}
     for kind, points in places.items():
         for index, point in enumerate(points):
+            if not isinstance(point, (PointSource, PointReceiver)):
+                continue
             position = point.location
             beyond = [max(lo - x, x - hi, 0.0) for x, (lo, hi) in zip(position, domain.bounds, strict=True)]
             distance = sum(b * b for b in beyond) ** 0.5

@@ -19,6 +19,7 @@ import numpy as np
 from wavetree.arrays import read_arrays, write_arrays
 from wavetree.config import content_digest
 from wavetree.data.event_data import EventData
+from wavetree.errors import unknown_name
 from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.project.runner import Runner, Task
 from wavetree.project.setup import SimulationSetup
@@ -77,6 +78,11 @@ class MisfitProblem:
     wavefield_sampling_interval
         Forward runs store the wavefield at every n-th time step, ready for the gradient; None for
         misfits alone.
+
+    Raises
+    ------
+    ValueError
+        If no receiver of an event records the field that is compared.
     """
 
     setup: SimulationSetup
@@ -84,6 +90,15 @@ class MisfitProblem:
     events: tuple[Event, ...]
     observed: Mapping[str, ObservedData]
     wavefield_sampling_interval: int | None = None
+
+    def __post_init__(self) -> None:
+        field, name = self.misfit_configuration.receiver_field, self.misfit_configuration.name
+        for event in self.events:
+            recorded = {field for receiver in event.receivers for field in receiver.fields}
+            if field not in recorded:
+                raise unknown_name(
+                    f"receiver_field of misfit {name!r} in {event.event_name}", field, recorded
+                )
 
     def digest(self) -> str:
         """Hash of the forward runs, observed data, misfit and sampling interval."""

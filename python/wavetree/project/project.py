@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wavetree.domain import BoxDomain2D
+from wavetree.domain import BoxDomain, box_domain
 from wavetree.errors import ConflictError, ProjectError
 from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.model.volume.cartesian import GenericModel
@@ -69,7 +69,7 @@ class Project:
         self._open(path)
 
     @classmethod
-    def from_domain(cls, path: Path | str, domain: BoxDomain2D, load_if_exists: bool = False) -> Project:
+    def from_domain(cls, path: Path | str, domain: BoxDomain, load_if_exists: bool = False) -> Project:
         """Make a project for a domain.
 
         Parameters
@@ -112,7 +112,7 @@ class Project:
         ConflictError
             If the project has another domain, or another model of that name.
         """
-        domain = BoxDomain2D.from_volume_model(volume_model)
+        domain = box_domain(volume_model)
         return cls._make(Path(path), [domain, volume_model], load_if_exists)
 
     @classmethod
@@ -168,9 +168,9 @@ class Project:
         return self.viz
 
     @property
-    def domain(self) -> BoxDomain2D:
+    def domain(self) -> BoxDomain:
         """The domain."""
-        domain: BoxDomain2D = self.entities.get("domain", "domain")
+        domain: BoxDomain = self.entities.get("domain", "domain")
         return domain
 
     def add_to_project(self, entity: Any, overwrite: bool = False) -> None:
@@ -246,8 +246,8 @@ class Project:
         return f"<b>Project</b> {html.escape(str(self.path))}<table>{rows}</table>"
 
     def _content(self) -> list[tuple[str, str]]:
-        (x0, x1), (y0, y1) = self.domain.bounds
-        lines = [("domain", f"x {x0:g} to {x1:g} m, y {y0:g} to {y1:g} m")]
+        extent = (f"{a} {lo:g} to {hi:g} m" for a, (lo, hi) in zip("xyz", self.domain.bounds, strict=False))
+        lines = [("domain", ", ".join(extent))]
         for kind in dict.fromkeys(KINDS.values()):
             names = self.entities.list(kind)
             if kind != "domain" and names:

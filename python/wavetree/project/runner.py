@@ -12,7 +12,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -74,13 +74,16 @@ class TaskState:
 
 @dataclass
 class _Active:
-    """A task that a site has; `follower` is the same task with more outputs, asked for meanwhile."""
+    """A task that a site has; `followers` are the same task with other outputs, asked for meanwhile."""
 
     task: Task
     threads: int
     wall_time: float | None
     attempts: int = 1
-    follower: Task | None = None
+    followers: list[Task] = field(default_factory=list)
+
+    def will_make(self, task: Task) -> bool:
+        return any(set(task.outputs) <= set(one.outputs) for one in (self.task, *self.followers))
 
 
 class Runner:
@@ -170,8 +173,8 @@ class Runner:
             if active is None:
                 self._active[task.digest()] = _Active(task, threads, wall_time)
                 fresh.append(task)
-            elif not set(task.outputs) <= set(active.task.outputs):
-                active.follower = task
+            elif not active.will_make(task):
+                active.followers.append(task)
         self.store.set_tasks([TaskRecord(t.digest(), t.kind, t.label, "issued", 1) for t in fresh])
         self._submit([self._active[t.digest()] for t in fresh])
         return len(fresh)
@@ -194,8 +197,9 @@ class Runner:
             records.append(self._finish(active, status))
             del self._active[digest]
             self._ended += 1
-            if active.follower is not None and status.state == "done":
-                self._active[digest] = _Active(active.follower, active.threads, active.wall_time)
+            if active.followers and status.state == "done":
+                task, *others = active.followers
+                self._active[digest] = _Active(task, active.threads, active.wall_time, followers=others)
                 again.append(self._active[digest])
         if records:
             self.store.set_tasks(records)
@@ -282,7 +286,7 @@ class Runner:
         for digest in digests:
             # Nothing is tried again that the user wants to stop.
             self._active[digest].attempts = _RETRIES + 1
-            self._active[digest].follower = None
+            self._active[digest].followers.clear()
         self.site.cancel(digests)
         deadline = time.monotonic() + _CANCEL_SECONDS
         left = digests

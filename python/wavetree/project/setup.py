@@ -12,6 +12,7 @@ from wavetree.mesh import Mesh
 from wavetree.project.store import Store
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import EventConfiguration, WavefieldCompression
+from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.task import ForwardTask
 from wavetree.simulation.time_axis import TimeAxis, resolve
 from wavetree.survey.event import Event
@@ -49,7 +50,12 @@ class SimulationSetup:
     boundary_conditions: tuple[BoundaryCondition, ...]
     time_axis: TimeAxis
 
-    def forward_task(self, event: Event, wavefield_sampling_interval: int | None = None) -> ForwardTask:
+    def forward_task(
+        self,
+        event: Event,
+        wavefield_sampling_interval: int | None = None,
+        output: OutputConfiguration | None = None,
+    ) -> ForwardTask:
         """Return the task that simulates an event.
 
         Parameters
@@ -58,6 +64,8 @@ class SimulationSetup:
             The event.
         wavefield_sampling_interval
             Store the wavefield at every n-th time step for a gradient; None stores none.
+        output
+            Fields of volumes and surfaces that are written besides the records.
         """
         return ForwardTask(
             mesh_file=str(self.mesh_file),
@@ -71,6 +79,7 @@ class SimulationSetup:
             n_steps=self.time_axis.n_steps,
             simulation_name=self.name,
             wavefield_sampling_interval=wavefield_sampling_interval,
+            output=output,
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from wavetree.mesh import Mesh
 from wavetree.project.events import EventSelection
 from wavetree.project.setup import SETUP_VERSION, SimulationSetup, resolve_time_axis
 from wavetree.simulation.configuration import build_mesh, resolve_boundary_conditions
+from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.task import ForwardTask
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ class Simulations:
     def launch(
         self, simulation_configuration: Any, events: EventSelection = None, site_name: str = "local",
         ranks_per_job: int = 1, wall_time_in_seconds_per_job: float | None = None, verbosity: int = 1,
+        extra_output_configuration: OutputConfiguration | Mapping[str, Any] | None = None,
         delete_conflicting_previous_results: bool = False,
     ) -> None:  # fmt: skip
         """Start the simulation of events and return at once; what exists is not computed again.
@@ -96,6 +99,11 @@ class Simulations:
             Runs that take longer [s] fail; None for no limit.
         verbosity
             0 logs nothing, 1 one line.
+        extra_output_configuration
+            Fields to write besides the records, ``{"volume_data": {"sampling_interval_in_time_steps": 10,
+            "fields": ["phi"]}, "surface_data": {..., "side_sets": ["y1"]}}`` or an `OutputConfiguration`.
+            Events whose records exist run again for it, unless this output exists too. Read it with
+            `EventData.get_wavefield_output`, which shows the output that was asked for last.
         delete_conflicting_previous_results
             Delete results of the same simulation and events that were computed with other content.
 
@@ -108,13 +116,19 @@ class Simulations:
         """
         threads = threads_of(site_name, ranks_per_job)
         name = self._name(simulation_configuration)
-        tasks = self.tasks(name, events)
+        output = _output(extra_output_configuration)
+        tasks = self.tasks(name, events, output)
+        mesh = self.get_mesh(name)
+        if output is not None:
+            output.check(mesh, min(task.n_steps for task in tasks.values()))
         self._settle_conflicts(name, tasks, delete_conflicting_previous_results)
         runner = self._project.runner
         missing = [event for event, task in tasks.items() if not runner.is_done(task)]
         for task in tasks.values():
+            task.event.resolve(mesh)  # says now, not in the run, which side set is missed
             self._write_input(task)
         self._project.store.set_simulation_events(name, {e: t.digest() for e, t in tasks.items()})
+        self._note_output(tasks.values())
         if missing:
             issued = runner.issue([tasks[e] for e in missing], threads, wall_time_in_seconds_per_job)
             message = f"{issued} of {len(tasks)} events are submitted to site {site_name!r}"
@@ -234,11 +248,21 @@ class Simulations:
             time_axis=axis,
         )
 
-    def tasks(self, simulation_configuration: Any, events: EventSelection = None) -> dict[str, ForwardTask]:
+    def tasks(
+        self,
+        simulation_configuration: Any,
+        events: EventSelection = None,
+        output: OutputConfiguration | None = None,
+    ) -> dict[str, ForwardTask]:
         """Return the forward tasks of events by event name."""
         selected = self._project.events.select(events)
         setup = self.setup(simulation_configuration)
-        return {str(event.event_name): setup.forward_task(event) for event in selected}
+        return {str(event.event_name): setup.forward_task(event, output=output) for event in selected}
+
+    def with_output(self, task: ForwardTask) -> ForwardTask:
+        """Return a task with the output that was last asked for with it."""
+        asked = self._project.store.get_note(_output_key(task.digest()))
+        return task if asked is None else replace(task, output=wavetree.config.load(asked))
 
     def register(self, tasks: Iterable[ForwardTask]) -> None:
         """Count tasks that something else runs as launched, unless the events were launched before."""
@@ -300,7 +324,7 @@ class Simulations:
             wanted = [event for event in launched if event in known] if chosen is None else chosen
             current = self.tasks(name, wanted) if wanted else {}
             same = {event: task for event, task in current.items() if launched.get(event) == task.digest()}
-            tasks += same.values()
+            tasks += map(self.with_output, same.values())
             lacking += [f"{event} of {name}" for event in wanted if event not in same] or (
                 [] if wanted else [name]
             )
@@ -331,13 +355,38 @@ class Simulations:
             for digest in store.get_simulation_events(other).values()
         }  # fmt: skip
         for digest in set(launched.values()) - used:
+            store.delete_note(_output_key(digest))
             shutil.rmtree(self._project.runner.folder_of(digest), ignore_errors=True)
+
+    def _note_output(self, tasks: Iterable[ForwardTask]) -> None:
+        """Remember what output was asked for; without one, forget an earlier one that came to nothing."""
+        store, runner = self._project.store, self._project.runner
+        for task in tasks:
+            if task.output is not None:
+                store.set_note(_output_key(task.digest()), task.output.to_dict())
+            elif runner.state(self.with_output(task)).state in ("failed", "cancelled"):
+                store.delete_note(_output_key(task.digest()))
 
     def _write_input(self, task: ForwardTask) -> Path:
         path = self._project.runner.folder(task) / "input.json"
         if not path.is_file():
             write_text(path, json.dumps(task.to_dict(), indent=1))
         return path
+
+
+def _output(given: OutputConfiguration | Mapping[str, Any] | None) -> OutputConfiguration | None:
+    if given is None or isinstance(given, OutputConfiguration):
+        return given
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f"extra_output_configuration is {given!r}; expected a dictionary with volume_data or "
+            "surface_data."
+        )
+    return OutputConfiguration(**given)
+
+
+def _output_key(digest: str) -> str:
+    return f"output/{digest}"
 
 
 def _count(number: int, one: str = "is", many: str = "are") -> str:

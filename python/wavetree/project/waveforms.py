@@ -78,7 +78,15 @@ class Waveforms:
                 f"data_name {data_name!r}: {', '.join(missing[:5])} not computed yet; call "
                 "p.simulations.launch and wait with p.simulations.query(block=True)."
             )
-        return [read_event_data(data.file) for data in observed.values()]
+        return [self._read(data) for data in observed.values()]
+
+    def _read(self, found: ObservedData) -> EventData:
+        data = read_event_data(found.file)
+        if found.task is not None:
+            files = self._project.simulations.with_output(found.task).wavefield_files
+            paths = {name: found.file.parent / file for name, file in files.items()}
+            data.wavefield_files = {name: path for name, path in paths.items() if path.is_file()}
+        return data
 
     def list_external(self) -> dict[str, list[str]]:
         """Return the names of the external data, each with the events that it has data of."""

@@ -13,14 +13,18 @@ from wavetree.simulation.configuration import (
     build_mesh,
     resolve_boundary_conditions,
 )
+from wavetree.simulation.output import OutputConfiguration, SurfaceData, VolumeData
 
 __all__ = [
     "AbsorbingBoundaryParameters",
     "EventConfiguration",
     "MeshReference",
     "ModelConfiguration",
+    "OutputConfiguration",
     "SimulationConfiguration",
+    "SurfaceData",
     "UnstructuredMeshSimulationConfiguration",
+    "VolumeData",
     "WaveformSimulationConfiguration",
     "WavefieldCompression",
     "boundary",

@@ -10,15 +10,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from wavetree.config import Configuration, configuration
-from wavetree.domain import BoxDomain2D
+from wavetree.data.resample import SampleAxis
+from wavetree.domain import BoxDomain
 from wavetree.errors import unknown_name
+from wavetree.material import Material
 from wavetree.mesh import Mesh, MeshResolution, mesh_from_domain, resolved_frequency
 from wavetree.mesh.interpolation import MAX_ORDER
-from wavetree.mesh.medium import acoustic_medium
 from wavetree.model import OverlaidModel
-from wavetree.model.background.homogeneous import IsotropicAcoustic
+from wavetree.model.background.homogeneous import IsotropicAcoustic, IsotropicElastic
 from wavetree.model.volume.cartesian import GenericModel
 from wavetree.simulation.boundary import AbsorbingBoundaryParameters, BoundaryCondition
+from wavetree.simulation.medium import medium, slowest_velocity
 from wavetree.survey.stf import SourceTimeFunction
 
 __all__ = [
@@ -60,6 +62,9 @@ class WaveformSimulationConfiguration(Configuration):
         ``"float32"`` or ``"float64"``.
     receiver_sampling_interval_in_time_steps
         Receivers keep every n-th sample.
+    receiver_time_axis
+        Receivers are sampled at these times instead, by band-limited interpolation between the time steps;
+        None for none. The simulation has to cover them.
     temporal_dispersion_correction
         Whether wavelets and records are filtered to remove the time stepping's dispersion.
     """
@@ -72,6 +77,7 @@ class WaveformSimulationConfiguration(Configuration):
     boundary_conditions: tuple[BoundaryCondition, ...] = ()
     precision: Literal["float32", "float64"] = "float32"
     receiver_sampling_interval_in_time_steps: PositiveInt = 1
+    receiver_time_axis: SampleAxis | None = None
     temporal_dispersion_correction: bool = True
 
     @field_validator("attenuation")
@@ -95,6 +101,12 @@ class WaveformSimulationConfiguration(Configuration):
         if start is not None and step is not None and step > end - start:
             raise ValueError(
                 f"time_step_in_seconds is {step:g}; expected at most the simulated time, {end - start:g} s."
+            )
+        interval = self.receiver_sampling_interval_in_time_steps
+        if self.receiver_time_axis is not None and interval > 1:
+            raise ValueError(
+                f"receiver_time_axis is given and receiver_sampling_interval_in_time_steps is {interval}; "
+                "expected one of them, for each says when receivers are sampled."
             )
         named = [name for condition in self.boundary_conditions for name in condition.side_sets]
         for name in named:
@@ -142,15 +154,25 @@ class ModelConfiguration(Configuration):
     Parameters
     ----------
     background_model
-        Model that is defined everywhere, or None.
+        Model that is defined everywhere, a homogeneous one or a material of numbers, or None.
     volume_models
         Name of a volume model of the project, or a list of names from the lowest to the topmost; they
         count where they are defined, the background elsewhere.
     """
 
-    background_model: IsotropicAcoustic | None = None
+    background_model: IsotropicAcoustic | IsotropicElastic | Material | None = None
     _: KW_ONLY
     volume_models: Name | tuple[Name, ...] | None = None
+
+    @field_validator("background_model")
+    @classmethod
+    def _homogeneous(cls, value: Any) -> Any:
+        if isinstance(value, Material) and not value.is_homogeneous:
+            raise ValueError(
+                f"background_model is a {type(value).__name__} that varies in space; expected one of "
+                "numbers: make a volume model of it with GenericModel(name, material.data)."
+            )
+        return value
 
     @model_validator(mode="after")
     def _not_empty(self) -> ModelConfiguration:
@@ -259,7 +281,7 @@ class UnstructuredMeshSimulationConfiguration(Configuration):
     name
         Name of the configuration.
     unstructured_mesh
-        Mesh with the fields VP [m/s] and RHO [kg/m^3], or a reference to one.
+        Mesh with the fields of a medium, such as VP, VS [m/s] and RHO [kg/m^3], or a reference to one.
     event_configuration
         Wavelet and time span.
     tensor_order
@@ -360,9 +382,9 @@ AnySimulationConfiguration = SimulationConfiguration | UnstructuredMeshSimulatio
 
 
 def build_mesh(
-    configuration: AnySimulationConfiguration, domain: BoxDomain2D, volume_models: Mapping[str, GenericModel]
+    configuration: AnySimulationConfiguration, domain: BoxDomain, volume_models: Mapping[str, GenericModel]
 ) -> Mesh:
-    """Return the mesh of a simulation with VP and RHO on the GLL nodes of the wavefield's order.
+    """Return the mesh of a simulation with its medium on the GLL nodes of the wavefield's order.
 
     A warning names the frequency that the mesh resolves if the wavelet has content above it.
 
@@ -378,20 +400,21 @@ def build_mesh(
     Returns
     -------
     Mesh
-        With element-nodal VP [m/s] and RHO [kg/m^3] and named sides.
+        With the parameters of the medium as element-nodal fields, and named sides.
 
     Raises
     ------
     ValueError
-        For unknown volume models, models that do not cover the domain, and material that is missing or
-        not positive.
+        For unknown volume models, models that do not cover the domain, and fields that are missing or
+        those of no medium.
     """
     if isinstance(configuration, SimulationConfiguration):
         mesh = _mesh_of_model(configuration, domain, volume_models)
     else:
-        mesh = acoustic_medium(configuration.mesh, configuration.tensor_order)
-        if not mesh.side_sets:
-            mesh.find_side_sets()
+        mesh = configuration.mesh
+    mesh = medium(mesh, configuration.tensor_order)
+    if not mesh.side_sets:
+        mesh.find_side_sets()
     _warn_of_unresolved_wavelet(configuration, mesh)
     return mesh
 
@@ -426,7 +449,7 @@ def resolve_boundary_conditions(
 
 
 def _mesh_of_model(
-    configuration: SimulationConfiguration, domain: BoxDomain2D, volume_models: Mapping[str, GenericModel]
+    configuration: SimulationConfiguration, domain: BoxDomain, volume_models: Mapping[str, GenericModel]
 ) -> Mesh:
     chosen = configuration.model_configuration
     for name in chosen.volume_model_names:
@@ -444,7 +467,7 @@ def _mesh_of_model(
 
 
 def _warn_of_unresolved_wavelet(configuration: AnySimulationConfiguration, mesh: Mesh) -> None:
-    resolved = resolved_frequency(mesh)
+    resolved = resolved_frequency(mesh, slowest_velocity(mesh))
     for wavelet in configuration.event_configuration.wavelets:
         content = wavelet.maximum_frequency()
         if content is None or content > resolved:

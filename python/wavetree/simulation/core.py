@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,25 +13,24 @@ import numpy as np
 from wavetree import _core
 from wavetree.errors import unknown_name
 from wavetree.mesh import Mesh
-from wavetree.simulation.boundary import Absorbing, BoundaryCondition
+from wavetree.simulation.boundary import (
+    Absorbing,
+    BoundaryCondition,
+    FreeSurface,
+    HomogeneousDirichlet,
+    RigidWall,
+)
+from wavetree.simulation.medium import MediumPart, collect, parameter_values, split
 from wavetree.simulation.sponge import ExtendedMesh, extend
 
-__all__ = [
-    "PARAMETERS",
-    "PRECISIONS",
-    "UNITS",
-    "default_instruction_set",
-    "instruction_sets",
-    "make_core",
-    "make_store",
-]
+__all__ = ["PRECISIONS", "Core", "default_instruction_set", "instruction_sets", "make_core"]
 
-PARAMETERS: tuple[str, ...] = _core.acoustic_parameters
-UNITS: dict[str, str] = dict(zip(PARAMETERS, _core.acoustic_units, strict=True))
 PRECISIONS = ("float32", "float64")
 
-_SIMULATIONS = {"float32": _core.AcousticSimulation2DFloat32, "float64": _core.AcousticSimulation2DFloat64}
+_SIMULATIONS = {"float32": _core.SimulationFloat32, "float64": _core.SimulationFloat64}
 _STORES = {"float32": _core.WavefieldStoreFloat32, "float64": _core.WavefieldStoreFloat64}
+# Conditions that hold the field at zero: the others are natural there, φ's rigid and u's free.
+_ZERO = {"fluid": (HomogeneousDirichlet, FreeSurface), "solid": (HomogeneousDirichlet, RigidWall)}
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -52,61 +53,144 @@ def default_instruction_set() -> str:
     return name or known[0]
 
 
+@dataclass(frozen=True)
+class Core:
+    """A compiled simulation and how its arrays belong to the mesh.
+
+    Attributes
+    ----------
+    mesh
+        The domain with its medium, as `wavetree.simulation.medium.medium` returns it.
+    extended
+        The domain with its sponge.
+    medium_mesh
+        The mesh of `extended` with the medium continued into the sponge.
+    parts
+        Fluid and solid elements of `medium_mesh`, in the order of the compiled media.
+    compiled
+        ``_core.SimulationFloat32`` or ``_core.SimulationFloat64``.
+    precision
+        ``"float32"`` or ``"float64"``.
+    """
+
+    mesh: Mesh
+    extended: ExtendedMesh
+    medium_mesh: Mesh
+    parts: tuple[MediumPart, ...]
+    compiled: Any
+    precision: str
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """What is there of "fluid" and "solid", in the order of the parts."""
+        return tuple(part.medium for part in self.parts)
+
+    @cached_property
+    def part_of_element(self) -> np.ndarray:
+        """Index of the part that every element of the domain belongs to (nelem,)."""
+        index = np.zeros(self.medium_mesh.nelem, dtype=np.int64)
+        for k, part in enumerate(self.parts):
+            index[part.elements] = k
+        return index[: self.mesh.nelem]
+
+    def locate(self, part: int, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return element (n,) within a part and reference coordinates (n, dim) of positions (n, dim) [m].
+
+        Raises
+        ------
+        ValueError
+            If a position lies outside the part.
+        """
+        mesh = self.medium_mesh
+        connectivity = np.ascontiguousarray(mesh.connectivity[self.parts[part].elements])
+        elements, reference = _core.locate(mesh.points, connectivity, mesh.shape_order, positions)
+        return np.asarray(elements), np.asarray(reference)
+
+    def store(self, steps: np.ndarray, weights: np.ndarray, snapshots: np.ndarray) -> Any:
+        """Return the compiled view of snapshots (n_stored, n_values) at time steps (n_stored,)."""
+        return _STORES[self.precision](steps, weights, snapshots)
+
+    def derivative(self, by_coefficient: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the derivative by the domain's parameters, (nelem, n_nodes) by name.
+
+        Parameters
+        ----------
+        by_coefficient
+            Derivative by the coefficients of every part, (n_coefficients, n, n_nodes).
+        """
+        by_parameter = collect(self.medium_mesh, by_coefficient)
+        return {name: self.extended.collect(values) for name, values in by_parameter.items()}
+
+
 def make_core(
     mesh: Mesh,
-    conditions: Sequence[BoundaryCondition],
+    conditions: Iterable[BoundaryCondition],
     precision: str,
     threads: int,
     instruction_set: str | None = None,
-) -> tuple[Any, ExtendedMesh]:
-    """Return the compiled simulation of a mesh with VP and RHO, and the mesh with its sponge.
+) -> Core:
+    """Compile the simulation of a mesh that `wavetree.simulation.medium.medium` returned.
 
     Raises
     ------
     ValueError
-        If a parameter is missing, a side set unknown or an element inverted.
+        If a side set is unknown or empty, or an element inverted.
     """
-    for name in PARAMETERS:
-        if name not in mesh.element_nodal_fields:
-            raise ValueError(
-                f"the mesh has no field {name!r} per element and node, only "
-                f"{sorted(mesh.element_nodal_fields)}; "
-                f"attach VP [m/s] and RHO [kg/m^3], arrays (nelem, (order + 1)**{mesh.dim})."
-            )
+    conditions = tuple(conditions)
+    _check_side_sets(mesh, conditions)
+    order = mesh.tensor_order
+    extended = extend(mesh, conditions, order)
+    medium_mesh = Mesh(
+        extended.mesh.points, extended.mesh.connectivity, mesh.shape_order, dict(extended.mesh.side_sets)
+    )
+    for name, values in parameter_values(mesh).items():
+        medium_mesh.attach_field(name, extended.spread(values))
+    parts = tuple(split(medium_mesh))
+    rate = extended.rate()
+    media = [
+        _core.Medium(
+            part.physics,
+            part.elements,
+            part.coefficients,
+            np.ascontiguousarray(rate[part.elements]) if len(rate) else rate,
+            _sides(medium_mesh, part, conditions, (Absorbing,)),
+            _sides(medium_mesh, part, conditions, _ZERO[part.medium]),
+        )
+        for part in parts
+    ]
+    compiled = _SIMULATIONS[precision](
+        medium_mesh.points,
+        medium_mesh.connectivity,
+        mesh.shape_order,
+        order,
+        media,
+        instruction_set or default_instruction_set(),
+        threads,
+    )
+    return Core(mesh, extended, medium_mesh, parts, compiled, precision)
+
+
+def _check_side_sets(mesh: Mesh, conditions: Sequence[BoundaryCondition]) -> None:
     for condition in conditions:
         for name in condition.side_sets:
             if name not in mesh.side_sets:
                 raise unknown_name("side set", name, mesh.side_sets)
             if len(mesh.side_sets[name]) == 0:
                 raise ValueError(f"side set {name!r} is empty; expected sides that a condition can hold on.")
-    order = mesh.tensor_order
-    extended = extend(mesh, conditions, order)
-    material = np.stack([extended.spread(mesh.element_nodal_fields[name]) for name in PARAMETERS])
-    core = _SIMULATIONS[precision](
-        extended.mesh.points,
-        extended.mesh.connectivity,
-        mesh.shape_order,
-        order,
-        material,
-        extended.rate(),
-        _sides(extended.mesh, conditions, absorbing=True),
-        _sides(extended.mesh, conditions, absorbing=False),
-        instruction_set or default_instruction_set(),
-        threads,
-    )
-    return core, extended
 
 
-def make_store(precision: str, steps: np.ndarray, weights: np.ndarray, snapshots: np.ndarray) -> Any:
-    """Return the compiled view of stored snapshots (n_stored, n_dofs) at time steps (n_stored,)."""
-    return _STORES[precision](steps, weights, snapshots)
-
-
-def _sides(mesh: Mesh, conditions: Sequence[BoundaryCondition], absorbing: bool) -> np.ndarray:
+def _sides(
+    mesh: Mesh, part: MediumPart, conditions: Sequence[BoundaryCondition], kinds: tuple[type, ...]
+) -> np.ndarray:
+    """Sides (n, 2) of a part with a condition of these kinds, elements numbered within the part."""
     chosen = [
         mesh.side_sets[name]
         for condition in conditions
-        if isinstance(condition, Absorbing) == absorbing
+        if isinstance(condition, kinds)
         for name in condition.side_sets
     ]
-    return np.ascontiguousarray(np.concatenate([np.zeros((0, 2), dtype=np.int64), *chosen]), dtype=np.int64)
+    sides = np.concatenate([np.zeros((0, 2), dtype=np.int64), *chosen])
+    number = np.full(mesh.nelem, -1, dtype=np.int64)
+    number[part.elements] = np.arange(len(part.elements))
+    numbered = np.stack([number[sides[:, 0]], sides[:, 1]], axis=1)
+    return np.ascontiguousarray(numbered[numbered[:, 0] >= 0], dtype=np.int64)

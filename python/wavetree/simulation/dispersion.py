@@ -12,7 +12,14 @@ from scipy import fft
 from scipy.sparse import csr_array
 from scipy.special import expit, i0
 
-__all__ = ["extended_length", "filter_records", "filter_records_transpose", "filter_source", "margin"]
+__all__ = [
+    "extended_length",
+    "filter_records",
+    "filter_records_transpose",
+    "filter_source",
+    "filter_source_transpose",
+    "margin",
+]
 
 _WIDTH = 14  # grid points that one frequency is interpolated from; 1e-12 with twofold oversampling
 _BETA = np.pi * np.sqrt(
@@ -156,13 +163,47 @@ def filter_source(samples_extended: np.ndarray, n_samples: int) -> np.ndarray:
     return fft.irfft(spectrum, transform.n_periodic, axis=0)[:n_samples, 0]
 
 
-def filter_records(records: np.ndarray) -> np.ndarray:
+def filter_source_transpose(samples: np.ndarray, n_extended: int) -> np.ndarray:
+    """Apply the transpose of `filter_source`.
+
+    Parameters
+    ----------
+    samples
+        Shape (n_samples,).
+    n_extended
+        Number of samples that the source's filter was given.
+
+    Returns
+    -------
+    np.ndarray
+        Shape (n_extended,), float64.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer extended samples than samples, or the array has another shape.
+    """
+    samples = np.asarray(samples, dtype=np.float64)
+    if samples.ndim != 1 or not 1 <= samples.size <= n_extended:
+        raise ValueError(
+            f"samples of shape {samples.shape} are not those that filter_source makes of "
+            f"n_extended={n_extended}; give a vector of at most as many samples."
+        )
+    # That of the source's sum over φ is the records' without its weight.
+    extended = _warp_records(_transform(n_extended), samples[:, None], velocity=True)[:, 0]
+    extended[samples.size :] *= _taper(n_extended - samples.size)
+    return extended
+
+
+def filter_records(records: np.ndarray, *, velocity: bool = False) -> np.ndarray:
     """Remove from records what dispersion of time is left in them after the source was filtered.
 
     Parameters
     ----------
     records
         Records of a simulation with a filtered source from its first sample on, shape (..., n_samples).
+    velocity
+        Whether the records are the central first difference in time, (u[n+1] − u[n−1])/(2 dt).
 
     Returns
     -------
@@ -175,7 +216,9 @@ def filter_records(records: np.ndarray) -> np.ndarray:
 
         u[n] = (1/π) ∫ cos φ exp(2in sin φ) Σ_m u_d[m] exp(−2imφ) dφ,  −π/2 < φ < π/2,
 
-    the transpose of the source's filter but for the weight cos φ. The integral is a sum over Q evenly spaced
+    the transpose of the source's filter but for the weight cos φ. The central first difference has
+    i sin(2φ)/dt in place of iω = 2i sin φ/dt, too little by cos φ, so for it the weight is 1; the second
+    difference is −ω² as it is. The integral is a sum over Q evenly spaced
     φ with Q ≥ 1.5 n_samples + 64, which is a zero padding of the records: content moves backward only, from
     sample m to sample m/√(1 − θ²/4), and reaches the padding, not the start.
 
@@ -185,35 +228,41 @@ def filter_records(records: np.ndarray) -> np.ndarray:
     at 2/dt). Simulate `margin` samples more and drop them. Records that start with a jump have a ripple
     of the jump's content at 2/dt from there on.
     """
-    return _by_blocks(records, _warp_records)
+    return _by_blocks(records, functools.partial(_warp_records, velocity=velocity))
 
 
-def filter_records_transpose(records: np.ndarray) -> np.ndarray:
+def filter_records_transpose(records: np.ndarray, *, velocity: bool = False) -> np.ndarray:
     """Apply the transpose of `filter_records`.
 
     Parameters
     ----------
     records
         Shape (..., n_samples).
+    velocity
+        As for `filter_records`.
 
     Returns
     -------
     np.ndarray
         Same shape, float64.
     """
-    return _by_blocks(records, _warp_records_transpose)
+    return _by_blocks(records, functools.partial(_warp_records_transpose, velocity=velocity))
 
 
-def _warp_records(transform: _WarpedTransform, records: np.ndarray) -> np.ndarray:
+def _warp_records(transform: _WarpedTransform, records: np.ndarray, velocity: bool) -> np.ndarray:
     spectra = fft.rfft(records, transform.n_periodic, axis=0)
-    weights = 2.0 * transform.cosine / transform.n_periodic  # positive and negative frequencies
-    weights[0] *= 0.5
+    weights = 2.0 * _weight(transform, velocity) / transform.n_periodic  # positive and negative frequencies
+    weights[[0, -1]] *= 0.5  # φ = 0 and ±π/2 are the same point of the period
     return transform.transpose(weights[:, None] * spectra)
 
 
-def _warp_records_transpose(transform: _WarpedTransform, records: np.ndarray) -> np.ndarray:
-    spectra = transform.cosine[:, None] * transform.forward(records)
+def _warp_records_transpose(transform: _WarpedTransform, records: np.ndarray, velocity: bool) -> np.ndarray:
+    spectra = _weight(transform, velocity)[:, None] * transform.forward(records)
     return fft.irfft(spectra, transform.n_periodic, axis=0)[: transform.n_samples]
+
+
+def _weight(transform: _WarpedTransform, velocity: bool) -> np.ndarray:
+    return np.ones_like(transform.cosine) if velocity else transform.cosine
 
 
 def _by_blocks(records: np.ndarray, work: Callable[[_WarpedTransform, np.ndarray], np.ndarray]) -> np.ndarray:

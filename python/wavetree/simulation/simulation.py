@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,19 +13,30 @@ import numpy as np
 from wavetree import _core
 from wavetree.data.event_data import EventData
 from wavetree.errors import unknown_name
-from wavetree.mesh import Mesh, acoustic_medium, gradient_mesh
+from wavetree.mesh import Mesh, gradient_mesh
 from wavetree.simulation import dispersion
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
-from wavetree.simulation.core import PARAMETERS, PRECISIONS, make_core, make_store
+from wavetree.simulation.core import PRECISIONS, make_core
+from wavetree.simulation.medium import medium
+from wavetree.simulation.output import OutputConfiguration
+from wavetree.simulation.output_file import write_output
+from wavetree.simulation.receivers import Receivers
+from wavetree.simulation.sampling import RecordSampling
+from wavetree.simulation.source_derivative import AdjointResult, SourceReadings
+from wavetree.simulation.sources import Sources, silent_from
+from wavetree.simulation.storage import AdjointRun, ForwardRun, Observer, Snapshots
 from wavetree.simulation.time_axis import TimeAxis, maximum_time_step, resolve
-from wavetree.simulation.wavefield import extra_steps, smooth_adjoint_sources, storage_schedule
-from wavetree.survey.receiver.cartesian import Point2D
-from wavetree.survey.source.cartesian import ScalarPoint2D
+from wavetree.survey.receiver.receiver import PointReceiver, Receiver
+from wavetree.survey.source.source import PointSource, Source
 
 __all__ = ["Simulation", "SimulationPlan"]
 
-_FIELD = "phi"
+# What files of wavefields say of themselves, by whether records are filtered.
+_DISPERSION = {
+    True: "unfiltered: fields have the time stepping's dispersion that is removed from the records",
+    False: "unfiltered: fields and records have the time stepping's dispersion",
+}
 
 
 @dataclass(frozen=True)
@@ -32,8 +45,8 @@ class SimulationPlan:
 
     Attributes
     ----------
-    n_elements, n_dofs, order
-        Size of the mesh with its absorbing layers, and polynomial order.
+    n_elements, n_values, order
+        Elements of the mesh with its absorbing layers, values of the wavefield, polynomial order.
     time_axis
         The time axis of the records.
     n_steps
@@ -50,7 +63,7 @@ class SimulationPlan:
     """
 
     n_elements: int
-    n_dofs: int
+    n_values: int
     order: int
     time_axis: TimeAxis
     n_steps: int
@@ -64,7 +77,7 @@ class SimulationPlan:
         return "\n".join(
             [
                 "SimulationPlan",
-                f"    {self.n_elements} elements of order {self.order}, {self.n_dofs} degrees of freedom",
+                f"    {self.n_elements} elements of order {self.order}, {self.n_values} values",
                 (
                     f"    {self.n_steps} steps of {axis.dt:.4g} s "
                     f"(stable up to {self.maximum_time_step:.4g} s), {axis.start:.4g} to {axis.end:.4g} s"
@@ -79,18 +92,20 @@ class SimulationPlan:
 
 
 class Simulation:
-    """Acoustic waves of one event on a mesh.
+    """Waves of one event on a mesh: fluid, solid or both.
 
     Parameters
     ----------
     mesh
-        Domain with VP [m/s] and RHO [kg/m^3]; the order of these fields is the order of the wavefield.
+        Domain with the fields of a parameter set, for example VP [m/s], VS [m/s] and RHO [kg/m^3]; the order
+        of these fields is the order of the wavefield. An element is fluid if VS is missing or 0.
     sources, receivers
         Sources with their source time functions, and receivers.
     waveform_simulation_configuration
         Time span, time step, precision.
     boundary_conditions
-        Conditions on side sets; those of the configuration when None. Sides without one are rigid.
+        Conditions on side sets; those of the configuration when None. Sides without one are rigid for
+        fluids and free for solids.
     precision
         ``"float32"`` or ``"float64"``; that of the configuration when None.
     time_axis
@@ -105,19 +120,23 @@ class Simulation:
     Raises
     ------
     ValueError
-        If a position lies outside the mesh, a source has no time function, a field is missing or not
-        positive, an element is inverted, or the time step is too large.
+        If a position lies outside the mesh, a source has no time function, a source or receiver field does
+        not exist in the medium there, a field is missing or not positive, an element is inverted, the time
+        step is too large, or the simulation does not cover the receivers' time axis.
 
     Notes
     -----
-    (1/(ρ vp²)) φ_tt = ∇·((1/ρ)∇φ) + Σ_s f_s s(t) δ(x − x_s), spectral elements and central differences in
-    time. With `temporal_dispersion_correction` the source time functions and records pass the filters of
+    Fluid: M0 φ_tt = ∇·(M1 ∇φ) + f with M0 = 1/(ρ vp²), M1 = 1/ρ. Solid: ρ u_tt = ∇·(C:ε) + f. They meet with
+    σ·n = φ_tt n and equal normal displacement. Spectral elements in space, central differences in time. With
+    `temporal_dispersion_correction` the source time functions and records pass the filters of
     `wavetree.simulation.dispersion`, and the gradient their transposes.
 
     Examples
     --------
     >>> import wavetree as wt
     >>> from wavetree.mesh import box_mesh
+    >>> from wavetree.survey.receiver.cartesian import Point2D
+    >>> from wavetree.survey.source.cartesian import ScalarPoint2D
     >>> mesh = box_mesh(((0.0, 1.0), (0.0, 1.0)), (4, 4), shape_order=4)
     >>> for name, value in (("VP", 1500.0), ("RHO", 1000.0)):
     ...     mesh.attach_field(name, np.full((16, 25), value))
@@ -131,8 +150,8 @@ class Simulation:
     def __init__(
         self,
         mesh: Mesh,
-        sources: Iterable[ScalarPoint2D],
-        receivers: Iterable[Point2D],
+        sources: Iterable[Source],
+        receivers: Iterable[Receiver],
         waveform_simulation_configuration: WaveformSimulationConfiguration,
         boundary_conditions: Iterable[BoundaryCondition] | None = None,
         precision: str | None = None,
@@ -149,18 +168,22 @@ class Simulation:
         if boundary_conditions is None:
             boundary_conditions = self.configuration.boundary_conditions
         self.boundary_conditions = tuple(boundary_conditions)
-        self.mesh = acoustic_medium(mesh, mesh.tensor_order)
-        self.sources, self.receivers = list(sources), list(receivers)
+        self.mesh = medium(mesh, mesh.tensor_order)
+        self.sources = [source.resolve(self.mesh) for source in sources]
+        self.receivers = [receiver.resolve(self.mesh) for receiver in receivers]
         self.event_name = event_name
-        self._check_survey()
-        self._core, self._extended = make_core(
-            self.mesh, self.boundary_conditions, self.precision, threads, instruction_set
-        )
+        self._check_dimensions()
+        self._core = make_core(self.mesh, self.boundary_conditions, self.precision, threads, instruction_set)
+        self._sources = Sources(self._core, self.sources)
+        self._receivers = Receivers(self._core, self.receivers)
         functions = [source.source_time_function for source in self.sources]
-        self._stfs = [stf for stf in functions if stf is not None]  # none is None, after the check above
         self.time_axis = time_axis or resolve(
-            self.mesh, self._stfs, self.configuration, self.boundary_conditions
+            self.mesh,
+            [stf for stf in functions if stf is not None],  # none is None, `Sources` has looked
+            self.configuration,
+            self.boundary_conditions,
         )
+        self._sampling = RecordSampling.of(self.configuration, self.time_axis)
         self._stored: _Stored | None = None
 
     # -- plan ----------------------------------------------------------------------------------
@@ -172,28 +195,36 @@ class Simulation:
 
     @property
     def n_steps(self) -> int:
-        """Number of computed time steps, at least those of the time axis."""
+        """Number of computed time steps, at least the samples of the time axis."""
         n_samples = self.time_axis.n_samples
-        return n_samples - 1 + (dispersion.margin(n_samples) if self._filtered else 0)
+        return n_samples + (dispersion.margin(n_samples) if self._filtered else 0)
 
     def plan(self) -> SimulationPlan:
         """Return size, time axis, memory and cost without running anything."""
-        n_elements, order = self._extended.mesh.nelem, self.mesh.tensor_order
+        n_elements, order = self._core.medium_mesh.nelem, self.mesh.tensor_order
+        n_values = self._core.compiled.n_values
         return SimulationPlan(
             n_elements=n_elements,
-            n_dofs=self._core.n_dofs,
+            n_values=n_values,
             order=order,
             time_axis=self.time_axis,
             n_steps=self.n_steps,
             maximum_time_step=self.maximum_time_step,
-            memory_in_bytes=self._core.memory_in_bytes,
-            snapshot_in_bytes=self._core.n_dofs * np.dtype(self.precision).itemsize,
+            memory_in_bytes=self._core.compiled.memory_in_bytes,
+            snapshot_in_bytes=n_values * np.dtype(self.precision).itemsize,
             point_updates=n_elements * (order + 1) ** self.mesh.dim * self.n_steps,
         )
 
     # -- forward -------------------------------------------------------------------------------
 
-    def run(self, wavefield_sampling_interval: int | None = None, control: Any = None) -> EventData:
+    def run(
+        self,
+        wavefield_sampling_interval: int | None = None,
+        control: Any = None,
+        *,
+        output: OutputConfiguration | None = None,
+        output_folder: str | Path | None = None,
+    ) -> EventData:
         """Run the simulation and return the records.
 
         Parameters
@@ -202,70 +233,105 @@ class Simulation:
             Keep the wavefield at every n-th step for `gradient`; None keeps none.
         control
             `wavetree._core.Control` that shows the progress and can cancel the run.
+        output
+            Fields that are written while the simulation runs; read them with
+            `EventData.get_wavefield_output` or open the XDMF files in ParaView.
+        output_folder
+            Where the files of the output go.
 
         Raises
         ------
         Cancelled
             If the control asked for it.
         SimulationFailed
-            If the wavefield is no longer finite.
+            If the wavefield is no longer finite, or its energy grows after the sources have fallen silent.
+        ValueError
+            If the output asks for what is not there.
+        ProjectError
+            If the output cannot be written.
         """
-        store = stored = None
-        n_steps = self.n_steps
+        store, n_steps = None, self.n_steps
         if wavefield_sampling_interval is not None:
-            stored = _Stored(self, wavefield_sampling_interval)
-            n_steps, store = stored.n_steps, stored.store
-        records = self._core.forward(
-            self.time_axis.dt,
-            n_steps,
-            self._positions(self.sources),
-            self._source_samples(n_steps),
-            self._positions(self.receivers),
-            store,
-            control or _core.Control(),
-        )[:, : self.n_steps + 1]
-        self._stored = stored
-        n_samples, every = (
-            self.time_axis.n_samples,
-            self.configuration.receiver_sampling_interval_in_time_steps,
-        )
-        if self._filtered:
-            records = dispersion.filter_records(records)
-        values = records[:, None, :n_samples:every].astype(self.precision)
-        rate = 1.0 / (every * self.time_axis.dt)
-        return EventData(
-            self.event_name, self.receivers, {_FIELD: values}, self.time_axis.start, rate, self.sources
-        )
+            store = Snapshots(self._core, self.n_steps, wavefield_sampling_interval)
+            n_steps = store.n_steps
+        samples = self._receivers.samples(n_steps)
+        state = self._core.compiled.start(self.time_axis.dt)
+        with self._writing(output, output_folder) as observer:
+            run = self._forward_run(n_steps, samples, control, observer)
+            if store is None:
+                run.advance(state, n_steps)
+            else:
+                store.forward(run, state)
+        run.control.progress = 1.0
+        samples = [rows[:, : self.n_steps] for rows in samples]
+        self._stored = None if store is None else _Stored(store, samples)
+        data = self._event_data(samples)
+        if output is not None and output_folder is not None:
+            data.wavefield_files = output.files(output_folder)
+        return data
+
+    def energy(self) -> np.ndarray:
+        """Run the simulation and return its discrete energy at every step (n_steps,).
+
+        Notes
+        -----
+        ½ vᵀMv at n − ½ plus ½ u_{n−1}ᵀ K u_n, once the sources are silent, and then constant without damping;
+        where fluid and solid meet with the weights diag(K_f, M_s), so that it is not in joules there.
+        """
+        samples, energy = self._receivers.samples(self.n_steps), np.zeros(self.n_steps)
+        run = self._forward_run(self.n_steps, samples, None)
+        run.advance(self._core.compiled.start(self.time_axis.dt), self.n_steps, energy=energy)
+        return energy
 
     @property
     def wavefield(self) -> np.ndarray:
-        """The stored forward field (n_snapshots, n_dofs), of the mesh with its absorbing layers.
+        """The stored forward field (n_snapshots, n_values), of the mesh with its absorbing layers.
 
         Raises
         ------
         ValueError
             If no run has stored it.
         """
-        return self._stored_field().snapshots
+        return self._stored_field().store.snapshots
 
-    def restore(self, wavefield: np.ndarray, wavefield_sampling_interval: int) -> None:
-        """Take over a stored forward field in place of a run.
+    @property
+    def stored(self) -> dict[str, np.ndarray]:
+        """What the adjoint run needs of the forward run, arrays by name; see `restore`.
+
+        Raises
+        ------
+        ValueError
+            If no run has stored it.
+        """
+        stored = self._stored_field()
+        arrays = {"wavefield": stored.store.snapshots}
+        if "stress" in self._receivers.fields:
+            arrays |= {f"samples_{part}": rows for part, rows in enumerate(stored.samples)}
+        return arrays
+
+    def restore(self, stored: Mapping[str, np.ndarray], wavefield_sampling_interval: int) -> None:
+        """Take over a stored forward run in place of a run.
 
         Parameters
         ----------
-        wavefield
-            What `wavefield` returned after a run of the same simulation, (n_snapshots, n_dofs).
+        stored
+            What `stored` returned after a run of the same simulation.
         wavefield_sampling_interval
             The interval of that run.
+
+        Raises
+        ------
+        ValueError
+            If it belongs to another simulation or interval.
         """
-        self._stored = _Stored(self, wavefield_sampling_interval, wavefield)
+        store = Snapshots(self._core, self.n_steps, wavefield_sampling_interval, stored["wavefield"])
+        samples = [stored[f"samples_{k}"] for k in range(len(self._core.parts)) if f"samples_{k}" in stored]
+        self._stored = _Stored(store, samples)
 
     # -- adjoint -------------------------------------------------------------------------------
 
-    def derivative(
-        self, adjoint_sources: Mapping[str, np.ndarray], control: Any = None
-    ) -> dict[str, np.ndarray]:
-        """Return the derivative of the misfit by every element-nodal value of every parameter.
+    def adjoint(self, adjoint_sources: Mapping[str, np.ndarray], control: Any = None) -> AdjointResult:
+        """Return the derivatives of the misfit by the medium and by the sources, from one adjoint run.
 
         Parameters
         ----------
@@ -274,11 +340,6 @@ class Simulation:
             ∂χ/∂u_n = dt f†_n and dt the sampling interval of the records.
         control
             `wavetree._core.Control` that shows the progress and can cancel the run.
-
-        Returns
-        -------
-        dict
-            Parameter name to (nelem, n_nodes), misfit per unit of the parameter.
 
         Raises
         ------
@@ -289,16 +350,48 @@ class Simulation:
         -----
         The transpose of the forward run, step by step; exact to rounding if every step is stored.
         """
-        stored = self._stored_field()
-        gradient = self._core.adjoint(
-            self.time_axis.dt,
-            stored.n_steps,
-            self._positions(self.receivers),
-            stored.adjoint_samples(self._adjoint_samples(adjoint_sources)),
-            stored.store,
+        stored, compiled, dt = self._stored_field(), self._core.compiled, self.time_axis.dt
+        by_record = self._checked_adjoint_sources(adjoint_sources)
+        by_sample = self._receivers.adjoint(by_record, self.n_steps, self._filtered)
+        n_steps = stored.store.n_steps
+        readings = SourceReadings(self._core, self._sources)
+        at_sources = readings.samples(n_steps + 1)
+        run = AdjointRun(
+            self._core,
+            [
+                rows.adjoint_series(dt, stored.store.adjoint_samples(samples))
+                for rows, samples in zip(self._receivers.operators, by_sample, strict=True)
+            ],
+            [rows.series(a) for rows, a in zip(readings.operators, at_sources, strict=True)],
+            n_steps + 1,
             control or _core.Control(),
         )
-        return {name: self._extended.collect(g) for name, g in zip(PARAMETERS, gradient, strict=True)}
+        state = compiled.start_adjoint(dt, n_steps)
+        stored.store.adjoint(run, state)
+        run.control.progress = 1.0
+        gradients = [compiled.gradient(state, part) for part in range(len(self._core.parts))]
+        functions, by_function = self._functions(n_steps), readings.by_function(at_sources)[:, :n_steps]
+        direct = self._sources.medium_derivative(functions, by_function)
+        if "stress" in by_record:
+            direct[self._core.media.index("solid")] += self._receivers.stress_derivative(
+                stored.samples, dt * by_record["stress"], self._filtered
+            )
+        return AdjointResult(
+            self._core.derivative([g + d for g, d in zip(gradients, direct, strict=True)]),
+            readings.derivatives(at_sources, functions, self._by_evaluated(by_function)),
+        )
+
+    def derivative(
+        self, adjoint_sources: Mapping[str, np.ndarray], control: Any = None
+    ) -> dict[str, np.ndarray]:
+        """Return the derivative of the misfit by the medium alone; see `adjoint`.
+
+        Returns
+        -------
+        dict
+            Parameter name to (nelem, n_nodes), misfit per unit of the parameter.
+        """
+        return self.adjoint(adjoint_sources, control).derivative
 
     def gradient(self, adjoint_sources: Mapping[str, np.ndarray], control: Any = None) -> Mesh:
         """Return the gradient as a mesh with one density per parameter; see `derivative`.
@@ -314,83 +407,94 @@ class Simulation:
     def _filtered(self) -> bool:
         return self.configuration.temporal_dispersion_correction
 
-    def _check_survey(self) -> None:
-        for source in self.sources:
-            if source.source_time_function is None:
+    def _check_dimensions(self) -> None:
+        points: list[PointSource | PointReceiver] = [*self.sources, *self.receivers]
+        for point in points:
+            if point.dim != self.mesh.dim:
                 raise ValueError(
-                    f"the source at {source.location} has no source_time_function; give it one, for example "
-                    "Ricker(center_frequency=...)."
+                    f"{type(point).__name__} at {point.location} has {point.dim} dimensions, the mesh "
+                    f"{self.mesh.dim}; expected as many."
                 )
-        self.mesh.locate(self._positions([*self.sources, *self.receivers]))
-
-    @staticmethod
-    def _positions(points: Iterable[Any]) -> np.ndarray:
-        return np.array([point.location for point in points], dtype=np.float64).reshape(-1, 2)
 
     def _stored_field(self) -> _Stored:
         if self._stored is None:
             raise ValueError("no wavefield is stored; run with wavefield_sampling_interval=1 or more first.")
         return self._stored
 
-    def _source_samples(self, n_steps: int) -> np.ndarray:
-        """Amplitudes at the computed steps (n_sources, n_steps), filtered if asked for."""
-        # Filtered on a length that does not depend on what is stored, for the same bits with and without.
-        n_samples = 2 * (self.n_steps + 1)
-        n_extended = dispersion.extended_length(n_samples) if self._filtered else n_samples
-        times = self.time_axis.start + self.time_axis.dt * np.arange(n_extended)
-        samples = np.zeros((len(self.sources), n_steps))
-        for row, source, stf in zip(samples, self.sources, self._stfs, strict=True):
-            values = source.f * stf.evaluate(times)
-            row[:] = (dispersion.filter_source(values, n_samples) if self._filtered else values)[:n_steps]
-        return samples
+    def _functions(self, n_steps: int) -> np.ndarray:
+        return self._sources.functions(self.time_axis, self.n_steps, n_steps, self._filtered)
 
-    def _adjoint_samples(self, adjoint_sources: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Transpose of what `run` does to the records: (n_receivers, n_steps + 1)."""
-        for field in adjoint_sources:
-            if field != _FIELD:
-                raise unknown_name("receiver field", field, [_FIELD])
-        if _FIELD not in adjoint_sources:
-            raise ValueError(f"adjoint_sources is empty; expected the adjoint source of {_FIELD!r}.")
-        every = self.configuration.receiver_sampling_interval_in_time_steps
-        n_samples = self.time_axis.n_samples
-        expected = (len(self.receivers), 1, len(range(0, n_samples, every)))
-        given = np.asarray(adjoint_sources[_FIELD], dtype=np.float64)
-        if given.shape != expected:
-            raise ValueError(
-                f"adjoint_sources[{_FIELD!r}] has shape {given.shape}; expected {expected}, "
-                "that of the records."
-            )
-        if not np.isfinite(given).all():
-            receiver = self.receivers[int(np.argwhere(~np.isfinite(given))[0, 0])].name
-            raise ValueError(
-                f"adjoint_sources[{_FIELD!r}] is NaN or infinite, first at receiver {receiver!r}; expected "
-                "finite numbers: look at the misfit and its observed records there."
-            )
-        samples = np.zeros((len(self.receivers), self.n_steps + 1))
-        samples[:, :n_samples:every] = every * given[:, 0]
-        return dispersion.filter_records_transpose(samples) if self._filtered else samples
+    def _by_evaluated(self, by_function: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The times at which the source time functions are evaluated, and the derivative by the values."""
+        return (
+            self._sources.evaluation_times(self.time_axis, self.n_steps, self._filtered),
+            self._sources.functions_transpose(by_function, self.n_steps, self._filtered),
+        )
+
+    def _writing(
+        self, output: OutputConfiguration | None, folder: str | Path | None
+    ) -> contextlib.AbstractContextManager[Observer | None]:
+        if output is None:
+            return contextlib.nullcontext()
+        output.check(self.mesh, self.time_axis.n_steps)
+        if folder is None:
+            raise ValueError("output_folder is None; expected the folder that the output is written to.")
+        attributes = {"event_name": self.event_name, "dispersion": _DISPERSION[self._filtered]}
+        return write_output(self._core, output, Path(folder), self.time_axis, attributes)
+
+    def _forward_run(
+        self, n_steps: int, samples: list[np.ndarray], control: Any, observer: Observer | None = None
+    ) -> ForwardRun:
+        functions = self._functions(n_steps)
+        driving = self._sources.samples(functions)
+        return ForwardRun(
+            self._core,
+            [rows.series(f) for rows, f in zip(self._sources.operators, driving, strict=True)],
+            [rows.series(s) for rows, s in zip(self._receivers.operators, samples, strict=True)],
+            n_steps,
+            silent_from(functions),
+            control or _core.Control(),
+            observer,
+        )
+
+    def _event_data(self, samples: list[np.ndarray]) -> EventData:
+        data = {
+            field: self._sampling.sample(values).astype(self.precision)
+            for field, values in self._receivers.records(samples, self._filtered).items()
+        }
+        axis = self._sampling.axis
+        start, rate = axis.start_time_in_seconds, axis.sampling_rate_in_hertz
+        return EventData(self.event_name, self.receivers, data, start, rate, self.sources)
+
+    def _checked_adjoint_sources(self, adjoint_sources: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Adjoint sources at all computed samples, by field."""
+        shapes = self._receivers.shapes(self._sampling.axis.npts)
+        if not adjoint_sources:
+            raise ValueError(f"adjoint_sources is empty; expected those of {', '.join(map(repr, shapes))}.")
+        result = {}
+        for field, values in adjoint_sources.items():
+            if field not in shapes:
+                raise unknown_name("receiver field", field, shapes)
+            given = np.asarray(values, dtype=np.float64)
+            if given.shape != shapes[field]:
+                raise ValueError(
+                    f"adjoint_sources[{field!r}] has shape {given.shape}; expected {shapes[field]}, "
+                    "that of the records."
+                )
+            if not np.isfinite(given).all():
+                recording = [r.name for r in self.receivers if field in r.fields]
+                receiver = recording[int(np.argwhere(~np.isfinite(given))[0, 0])]
+                raise ValueError(
+                    f"adjoint_sources[{field!r}] is NaN or infinite, first at receiver {receiver!r}; "
+                    "expected finite numbers: look at the misfit and its observed records there."
+                )
+            result[field] = self._sampling.adjoint(given, self.n_steps)
+        return result
 
 
+@dataclass(frozen=True)
 class _Stored:
-    """The forward field of one simulation at every interval-th step of a run, as the adjoint run reads it."""
+    """What a forward run left: the field, and the receivers' samples (n_rows, n_steps) per part."""
 
-    def __init__(self, simulation: Simulation, interval: int, snapshots: np.ndarray | None = None) -> None:
-        n_samples = simulation.n_steps + 1
-        # The source is known on twice the computed steps, so the run may go on for as long again.
-        self.n_steps = simulation.n_steps + min(extra_steps(interval), n_samples)
-        self.interval = interval
-        steps, weights = storage_schedule(self.n_steps, interval)
-        expected = (len(steps), simulation._core.n_dofs)
-        if snapshots is None:
-            snapshots = np.empty(expected, dtype=simulation.precision)
-        if snapshots.shape != expected or snapshots.dtype != simulation.precision:
-            raise ValueError(
-                f"wavefield has shape {snapshots.shape} and type {snapshots.dtype}; expected {expected} and "
-                f"{simulation.precision}: it belongs to another simulation or interval."
-            )
-        self.snapshots = np.ascontiguousarray(snapshots)
-        self.store = make_store(simulation.precision, steps, weights, self.snapshots)
-
-    def adjoint_samples(self, samples: np.ndarray) -> np.ndarray:
-        """Return adjoint sources as the run on these snapshots needs them, (n_receivers, n_steps + 1)."""
-        return np.ascontiguousarray(smooth_adjoint_sources(samples, self.interval)[:, : self.n_steps + 1])
+    store: Snapshots
+    samples: list[np.ndarray]

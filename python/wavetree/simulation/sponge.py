@@ -10,9 +10,12 @@ import numpy as np
 
 from wavetree.mesh import Mesh
 from wavetree.mesh.interpolation import gll_points
+from wavetree.mesh.side_sets import corner_indices, facet_nodes
 from wavetree.simulation.boundary import Absorbing, BoundaryCondition
 
 __all__ = ["ExtendedMesh", "extend"]
+
+_POWER = 2
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,11 @@ class ExtendedMesh:
     source: np.ndarray
     layers: list[_Layer] = field(default_factory=list)
 
+    @property
+    def origin(self) -> np.ndarray:
+        """The element of the domain that every element continues (nelem,): itself inside."""
+        return np.asarray(self.source[:, 0] // self.source.shape[1])
+
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Return the domain's values (nelem, n_nodes) on the extended mesh."""
         return np.ascontiguousarray(values.reshape(-1)[self.source])
@@ -65,8 +73,9 @@ class ExtendedMesh:
 
         Notes
         -----
-        γ rises with the cube of the depth in the layer. The damping C = 2γM attenuates a wave of velocity
-        c by exp(−∫γ/c), so a peak of 2 c ln(1/R) / width lets R of the amplitude come back.
+        γ rises with the square of the depth in the layer. The damping C = 2γM attenuates a wave of velocity
+        c by exp(−∫γ/c), so with a peak of 3 c ln(1/R) / (2 width) the way there and back leaves R.
+        `Absorbing` says what comes back in all.
         """
         n_nodes = (self.order + 1) ** self.mesh.dim
         if not self.layers:
@@ -75,12 +84,12 @@ class ExtendedMesh:
         rate = np.zeros(coordinates.shape[:2])
         for layer in self.layers:
             depth = layer.outward * (coordinates[..., layer.axis] - layer.plane) / layer.width
-            rate += layer.peak * np.clip(depth, 0.0, 1.0) ** 3
+            rate += layer.peak * np.clip(depth, 0.0, 1.0) ** _POWER
         return rate
 
 
 def extend(mesh: Mesh, conditions: Iterable[BoundaryCondition], order: int) -> ExtendedMesh:
-    """Add the sponge layers that absorbing conditions ask for outside a 2-D mesh.
+    """Add the sponge layers that absorbing conditions ask for outside a mesh.
 
     Parameters
     ----------
@@ -94,13 +103,15 @@ def extend(mesh: Mesh, conditions: Iterable[BoundaryCondition], order: int) -> E
     Raises
     ------
     ValueError
-        If a side with a sponge is not a plane normal to a coordinate axis, or two of them share a plane and
-        touch.
+        If a side with a sponge is not a plane normal to a coordinate axis and an outer one, or two of them
+        share a plane and touch.
 
     Notes
     -----
-    Side sets of other sides are continued along the layer's ends; the side itself moves to the outer edge.
-    Layers on neighbouring sides meet in a corner, where their damping adds.
+    The elements at a side are continued straight outwards, with the directions of their reference axes and
+    about their thickness. Side sets of other sides are continued along the layer's ends; the side itself
+    moves to the outer edge. So the layer of the next side covers the end of the first one too: layers meet
+    at edges and corners, where their damping adds.
     """
     n_nodes = (order + 1) ** mesh.dim
     source = np.arange(mesh.nelem * n_nodes).reshape(mesh.nelem, n_nodes)
@@ -148,55 +159,50 @@ def _layer(mesh: Mesh, name: str, condition: Absorbing) -> _Layer:
             "expected an outer side where width_in_meters > 0, for there is no room for a layer elsewhere."
         )
     width = condition.width_in_meters
-    peak = 2.0 * condition.reference_velocity * math.log(1.0 / condition.target_reflection) / width
+    integral = 0.5 * condition.reference_velocity * math.log(1.0 / condition.target_reflection)
+    peak = (_POWER + 1) * integral / width
     return _Layer(axis, outward, plane, width, peak)
 
 
-def _side_nodes(order: int, side: int) -> np.ndarray:
-    """Element-local nodes of a quad's side, in ascending reference coordinate."""
-    grid = np.arange((order + 1) ** 2).reshape(order + 1, order + 1)  # [eta, xi]
-    return np.asarray([grid[:, 0], grid[:, -1], grid[0], grid[-1]][side])
-
-
 def _side_points(mesh: Mesh, sides: np.ndarray) -> np.ndarray:
-    """Points of sides (n, shape_order + 1)."""
-    nodes = np.stack([_side_nodes(mesh.shape_order, s) for s in range(4)])
+    """Points of sides (n, (shape_order + 1)**(dim - 1)), in the order of the element's nodes."""
+    nodes = facet_nodes(mesh.dim, mesh.shape_order)
     return np.asarray(mesh.connectivity[sides[:, :1], nodes[sides[:, 1]]])
 
 
 def _add_layer(extended: ExtendedMesh, name: str, layer: _Layer) -> ExtendedMesh:
     mesh, order = extended.mesh, extended.order
     sides = mesh.side_sets[name]
-    edge = _side_points(mesh, sides)
-    tangent = 1 - layer.axis
-    flipped = mesh.points[edge[:, -1], tangent] < mesh.points[edge[:, 0], tangent]
-    edge = np.where(flipped[:, None], edge[:, ::-1], edge)
-
     extent = np.ptp(mesh.points[mesh.connectivity[sides[:, 0]], layer.axis], axis=1)
     n_layers = max(1, math.ceil(layer.width / float(extent.mean()) - 1e-9))
-    points, levels = _extrude_points(mesh, edge, layer, n_layers)
-    connectivity = _extrude_elements(levels, layer, mesh.shape_order, n_layers)
+    points, levels = _extrude_points(mesh, _side_points(mesh, sides), layer, n_layers)
+    g = mesh.shape_order
+    elements = [_continued(levels[k * g : (k + 1) * g + 1], sides[:, 1], mesh.dim) for k in range(n_layers)]
 
-    # Material: constant along the outward axis, that of the edge node the new node was drawn from.
-    nodes = np.stack([_side_nodes(order, s) for s in range(4)])[sides[:, 1]]
-    nodes = np.where(flipped[:, None], nodes[:, ::-1], nodes)
-    drawn = extended.source[sides[:, :1], nodes]  # (n_sides, order + 1)
-    across = np.repeat(drawn[:, :, None] if layer.axis == 0 else drawn[:, None, :], order + 1, 2 - layer.axis)
-    source = np.tile(across.reshape(len(sides), -1), (n_layers, 1))
+    # Material: constant along the outward axis, that of the side's node behind.
+    drawn = extended.source[sides[:, :1], facet_nodes(mesh.dim, order)[sides[:, 1]]]
+    source = _continued(np.repeat(drawn[None], order + 1, axis=0), sides[:, 1], mesh.dim)
 
-    side_sets = _continue_side_sets(mesh, name, layer, n_layers, edge)
-    grown = Mesh(points, np.concatenate([mesh.connectivity, connectivity]), mesh.shape_order, side_sets)
-    return ExtendedMesh(grown, order, np.concatenate([extended.source, source]), [*extended.layers, layer])
+    grown = Mesh(
+        points,
+        np.concatenate([mesh.connectivity, *elements]),
+        g,
+        _continue_side_sets(mesh, name, layer, n_layers),
+    )
+    sources = np.concatenate([extended.source, np.tile(source, (n_layers, 1))])
+    return ExtendedMesh(grown, order, sources, [*extended.layers, layer])
 
 
 def _extrude_points(
     mesh: Mesh, edge: np.ndarray, layer: _Layer, n_layers: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points with those of the layer, and the points of every level (n_layers g + 1, n_sides, g + 1)."""
-    g = mesh.shape_order
+    """Points with those of the layer, and the points of every level (n_layers g + 1, n_sides, n_side_nodes).
+
+    Level 0 is the side itself, whose points are given (n_sides, n_side_nodes).
+    """
     inner, position = np.unique(edge, return_inverse=True)
     position = position.reshape(edge.shape)
-    reference = 0.5 * (gll_points(g) + 1.0)
+    reference = 0.5 * (gll_points(mesh.shape_order) + 1.0)
     offsets = np.concatenate([k + reference[1:] for k in range(n_layers)]) * layer.width / n_layers
     new = np.repeat(mesh.points[inner][None], len(offsets), axis=0)
     new[:, :, layer.axis] += layer.outward * offsets[:, None]
@@ -205,39 +211,64 @@ def _extrude_points(
     return np.concatenate([mesh.points, new.reshape(-1, mesh.dim)]), levels
 
 
-def _extrude_elements(levels: np.ndarray, layer: _Layer, g: int, n_layers: int) -> np.ndarray:
-    """Connectivity of the layer's elements, layer by layer outwards, reference axes along x and y."""
-    elements = []
-    for k in range(n_layers):
-        block = levels[k * g : (k + 1) * g + 1].transpose(1, 0, 2)  # (side, outward, tangent)
-        if layer.outward < 0:
-            block = block[:, ::-1]
-        if layer.axis == 0:
-            block = block.transpose(0, 2, 1)  # rows along y, x fastest
-        elements.append(block.reshape(len(block), -1))
-    return np.concatenate(elements)
+def _continued(levels: np.ndarray, side: np.ndarray, dim: int) -> np.ndarray:
+    """Element nodes (n_sides, (k + 1)**dim) from the nodes of levels (k + 1, n_sides, n_side_nodes).
+
+    A new element has the reference axes of the one that it continues beyond the local side (n_sides,), and
+    so its orientation too.
+    """
+    n = len(levels)
+    result = np.empty((levels.shape[1], n**dim), dtype=levels.dtype)
+    for one in np.unique(side):
+        axis, end = divmod(int(one), 2)
+        members = side == one
+        # The first level touches the element behind: at x = -1 of an element beyond a side x = +1.
+        stack = levels[:, members] if end else levels[::-1, members]
+        grid = stack.reshape((n, -1) + (n,) * (dim - 1))  # (level, element, ..., eta, xi)
+        result[members] = np.moveaxis(grid, 0, dim - axis).reshape(-1, n**dim)
+    return result
 
 
-def _continue_side_sets(
-    mesh: Mesh, name: str, layer: _Layer, n_layers: int, edge: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Side sets with the layer's ends; edge holds the inner points (n_sides, g + 1) in ascending order."""
-    n_sides, first, tangent = len(edge), mesh.nelem, 1 - layer.axis
-    ends = edge[:, [0, -1]]
-    points, counts = np.unique(ends, return_counts=True)
-    last = np.isin(ends, points[counts == 1])  # ends of the side, not of its facets alone
+def _rims(mesh: Mesh, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The edges around sides (in 2-D their end points), by the corners that they have.
+
+    Returns the points of the corners (n, 2 (dim - 1), 2**(dim - 2)) in increasing order, and the local side
+    (n, 2 (dim - 1)) of the element that meets the given side there.
+    """
+    corners = facet_nodes(mesh.dim, 1)
+    every = range(2 * mesh.dim)
+    meeting = np.array([[r for r in every if r // 2 != s // 2] for s in every])
+    common = np.array([[np.intersect1d(corners[s], corners[r]) for r in meeting[s]] for s in every])
+    columns = corner_indices(mesh.dim, mesh.shape_order)[common[sides[:, 1]]]
+    points = mesh.connectivity[sides[:, 0, None, None], columns]
+    return np.sort(points, axis=2), meeting[sides[:, 1]]
+
+
+def _continue_side_sets(mesh: Mesh, name: str, layer: _Layer, n_layers: int) -> dict[str, np.ndarray]:
+    """Side sets with the layer's ends, and the named one at the layer's outer edge."""
+    sides = mesh.side_sets[name]
+    n_sides, first = len(sides), mesh.nelem
+    edges, meeting = _rims(mesh, sides)
     outermost = first + (n_layers - 1) * n_sides + np.arange(n_sides)
-    result = {name: np.stack([outermost, np.full(n_sides, 2 * layer.axis + (layer.outward > 0))], axis=1)}
+    result = {name: np.stack([outermost, sides[:, 1]], axis=1)}
     for other, members in mesh.side_sets.items():
         if other == name:
             continue
-        # By the points they have in common: at a corner the two sides may belong to different elements.
-        corners = _side_points(mesh, members)[:, [0, -1]]
-        heights = np.ptp(mesh.points[corners, layer.axis], axis=1)
+        # By the points they have in common: where two sides meet they may belong to different elements.
+        heights = np.ptp(mesh.points[_side_points(mesh, members), layer.axis], axis=1)
         off_plane = heights > 1e-9 * np.ptp(mesh.points[:, layer.axis])
         added = [members]
-        for i, end in np.argwhere(last & np.isin(ends, corners[off_plane])):
+        for i, r in np.argwhere(_shared_ends(edges, _rims(mesh, members[off_plane])[0])):
             new = first + i + n_sides * np.arange(n_layers)
-            added.append(np.stack([new, np.full(n_layers, 2 * tangent + end)], axis=1))
+            added.append(np.stack([new, np.full(n_layers, meeting[i, r])], axis=1))
         result[other] = np.concatenate(added)
     return result
+
+
+def _shared_ends(edges: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Say which edges (n, m, corners) are at the end of their side set and among others: bool (n, m)."""
+    rows = np.concatenate([edges.reshape(-1, edges.shape[2]), others.reshape(-1, edges.shape[2])])
+    number = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+    ours, theirs = np.split(number, [edges.shape[0] * edges.shape[1]])
+    last = np.bincount(ours, minlength=len(rows))[ours] == 1  # not between two of the set's facets
+    return np.asarray((last & np.isin(ours, theirs)).reshape(edges.shape[:2]))

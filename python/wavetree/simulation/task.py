@@ -18,6 +18,7 @@ from wavetree.mesh import Mesh
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
 from wavetree.simulation.core import default_instruction_set
+from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.time_axis import TimeAxis
 from wavetree.survey.event import Event
@@ -26,7 +27,7 @@ from wavetree.survey.stf import SourceTimeFunction
 __all__ = ["NUMERICS_VERSION", "AdjointTask", "ForwardTask", "make_control"]
 
 # Raised by hand when the same input gives other numbers.
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 
 make_control = _core.Control
 
@@ -77,6 +78,8 @@ class ForwardTask(Configuration):
         What users read; not part of the digest.
     wavefield_sampling_interval
         Store the wavefield at every n-th step as a further output; not part of the digest.
+    output
+        Fields of volumes and surfaces to write as further outputs; not part of the digest.
     instruction_set
         Kernel set; it decides the order of sums and so the last bits.
     """
@@ -95,6 +98,7 @@ class ForwardTask(Configuration):
     n_steps: int
     simulation_name: str
     wavefield_sampling_interval: int | None = None
+    output: OutputConfiguration | None = None
     instruction_set: str = Field(default_factory=default_instruction_set)
 
     @property
@@ -105,8 +109,20 @@ class ForwardTask(Configuration):
     @property
     def outputs(self) -> tuple[str, ...]:
         """Files that are there when the task is done."""
-        interval = self.wavefield_sampling_interval
-        return ("waveforms.h5",) if interval is None else ("waveforms.h5", f"wavefield_{interval}.h5")
+        interval, files = self.wavefield_sampling_interval, ("waveforms.h5",)
+        stored = () if interval is None else (f"wavefield_{interval}.h5",)
+        return (*files, *stored, *self.wavefield_files.values())
+
+    @property
+    def wavefield_files(self) -> dict[str, str]:
+        """Files of the output by its type, in a folder of their own for every request."""
+        if self.output is None:
+            return {}
+        return {name: f"{self._output_folder}/{file}" for name, file in self.output.file_names.items()}
+
+    @property
+    def _output_folder(self) -> str:
+        return "" if self.output is None else f"output_{self.output.digest()[:12]}"
 
     def digest(self) -> str:
         """Return the hash of everything that the records and the stored field's values depend on."""
@@ -115,7 +131,7 @@ class ForwardTask(Configuration):
     @functools.cached_property
     def _digest(self) -> str:
         content = self.to_dict()
-        for name in ("mesh_file", "simulation_name", "wavefield_sampling_interval"):
+        for name in ("mesh_file", "simulation_name", "wavefield_sampling_interval", "output"):
             del content[name]
         return content_digest([NUMERICS_VERSION, content])
 
@@ -132,14 +148,19 @@ class ForwardTask(Configuration):
             Number of threads; it does not change the result.
         """
         simulation = self.simulation(threads)
-        records = simulation.run(self.wavefield_sampling_interval, control)
+        records = simulation.run(
+            self.wavefield_sampling_interval,
+            control,
+            output=self.output,
+            output_folder=folder / self._output_folder,
+        )
         if self.wavefield_sampling_interval is not None:
-            write_arrays(folder / self.outputs[1], {"wavefield": simulation.wavefield})
+            write_arrays(folder / self.outputs[1], simulation.stored)
         write_arrays(folder / self.outputs[0], *records.to_arrays())
 
     def simulation(self, threads: int = 1) -> Simulation:
         """Return the simulation, ready to run."""
-        sources = self.event.sources
+        sources: tuple[Any, ...] = self.event.sources
         wavelets = self.wavelet if len(self.wavelet) > 1 else self.wavelet * len(sources)
         if len(wavelets) != len(sources):
             raise ValueError(
@@ -203,5 +224,5 @@ class AdjointTask(Configuration):
         stored, _ = read_arrays(Path(self.forward_folder) / self.forward.outputs[1])
         adjoint_sources, _ = read_arrays(self.adjoint_source_file)
         simulation = self.forward.simulation(threads)
-        simulation.restore(stored["wavefield"], interval)
+        simulation.restore(stored, interval)
         write_arrays(folder / self.outputs[0], simulation.derivative(adjoint_sources, control))

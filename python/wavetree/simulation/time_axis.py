@@ -14,7 +14,7 @@ from wavetree.simulation.configuration import WaveformSimulationConfiguration
 from wavetree.simulation.core import make_core
 from wavetree.survey.stf import SourceTimeFunction
 
-__all__ = ["TimeAxis", "maximum_time_step", "resolve"]
+__all__ = ["TimeAxis", "check_receiver_time_axis", "maximum_time_step", "resolve"]
 
 _SAFETY = 0.9
 # The residual bounds the distance to some eigenvalue; where the largest ones cluster, a larger one may be
@@ -64,8 +64,8 @@ def maximum_time_step(mesh: Mesh, boundary_conditions: Iterable[BoundaryConditio
     dt_max = 2 / sqrt(λ_max(M⁻¹K)), the eigenvalue from a few Lanczos steps on the operator itself, with
     the residual norm and a margin of 1 % added so that it is an upper bound. Always in double precision.
     """
-    core, _ = make_core(mesh, tuple(boundary_conditions), "float64", threads=1)
-    return _MISSED * float(core.maximum_time_step())
+    core = make_core(mesh, tuple(boundary_conditions), "float64", threads=1)
+    return _MISSED * float(core.compiled.maximum_time_step())
 
 
 def resolve(
@@ -90,13 +90,39 @@ def resolve(
     Raises
     ------
     ValueError
-        If the given time step is larger than the largest stable one, or the simulation would end before
-        it starts.
+        If the given time step is larger than the largest stable one, the simulation would end before it
+        starts, or it does not cover the receivers' time axis.
 
     Notes
     -----
     Without a given step it is 0.9 of the largest stable one, rounded down to a whole number of steps.
     """
+    axis = _resolve(mesh, source_time_functions, configuration, boundary_conditions)
+    check_receiver_time_axis(configuration, axis)
+    return axis
+
+
+def check_receiver_time_axis(configuration: WaveformSimulationConfiguration, axis: TimeAxis) -> None:
+    """Raise ValueError if the receivers are to be sampled at times that are not simulated."""
+    wanted = configuration.receiver_time_axis
+    if wanted is None:
+        return
+    slack = 1e-6 * axis.dt  # rounding of times and rates
+    if wanted.start_time_in_seconds < axis.start - slack or wanted.end_time_in_seconds > axis.end + slack:
+        raise ValueError(
+            f"receiver_time_axis is from {wanted.start_time_in_seconds:.9g} s to "
+            f"{wanted.end_time_in_seconds:.9g} s, but the simulation is from {axis.start:.9g} s to "
+            f"{axis.end:.9g} s; expected an axis within: shorten it, or change start_time_in_seconds or "
+            "end_time_in_seconds."
+        )
+
+
+def _resolve(
+    mesh: Mesh,
+    source_time_functions: Iterable[SourceTimeFunction],
+    configuration: WaveformSimulationConfiguration,
+    boundary_conditions: Iterable[BoundaryCondition],
+) -> TimeAxis:
     start = configuration.start_time_in_seconds
     if start is None:
         start = min(float(stf.default_start_time()) for stf in source_time_functions)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import KW_ONLY
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, NonNegativeInt, model_validator
 
 from wavetree.config import Configuration, configuration
-from wavetree.survey.receiver.cartesian import Point2D
-from wavetree.survey.source.cartesian import ScalarPoint2D
+from wavetree.survey.placement import SideSetMesh
+from wavetree.survey.receiver.receiver import Receiver
+from wavetree.survey.source.source import Source
 
 __all__ = ["Event", "EventCollection"]
 
@@ -24,6 +25,14 @@ def _flat(given: Any) -> tuple[Any, ...]:
             flat.extend(item if isinstance(item, Iterable) and not isinstance(item, (str, dict)) else [item])
         return tuple(flat)
     return (given,)
+
+
+def _refuse_mixed_dimensions(members: Sequence[Source | Receiver | Event], what: str) -> None:
+    """Raise ValueError if not all have as many dimensions as the first."""
+    other = next((m for m in members if m.dim != members[0].dim), None)
+    if other is not None:
+        named = [f"{type(m).__name__} with {m.dim} dimensions" for m in (members[0], other)]
+        raise ValueError(f"{what} hold a {named[0]} and a {named[1]}; give only those of your domain")
 
 
 @configuration
@@ -43,13 +52,13 @@ class Event(Configuration):
     Raises
     ------
     ValueError
-        If there are no sources or no receivers, a receiver's name occurs twice, or the event's name
-        cannot stand in a file name.
+        If there are no sources or no receivers, some of them have two dimensions and others three, a
+        receiver's name occurs twice, or the event's name cannot stand in a file name.
     """
 
-    sources: Annotated[tuple[ScalarPoint2D, ...], BeforeValidator(_flat)]
+    sources: Annotated[tuple[Source, ...], BeforeValidator(_flat)]
     _: KW_ONLY
-    receivers: Annotated[tuple[Point2D, ...], BeforeValidator(_flat)]
+    receivers: Annotated[tuple[Receiver, ...], BeforeValidator(_flat)]
     event_name: str | None = None
 
     @model_validator(mode="after")
@@ -57,6 +66,7 @@ class Event(Configuration):
         for argument in ("sources", "receivers"):
             if not getattr(self, argument):
                 raise ValueError(f"{argument}=() is empty; an event needs at least one of them")
+        _refuse_mixed_dimensions([*self.sources, *self.receivers], "sources and receivers")
         repeated = [name for name, count in Counter(r.name for r in self.receivers).items() if count > 1]
         if repeated:
             raise ValueError(
@@ -73,6 +83,25 @@ class Event(Configuration):
                 "'-'"
             )
         return self
+
+    @property
+    def dim(self) -> int:
+        """Number of space dimensions."""
+        return self.sources[0].dim
+
+    def resolve(self, mesh: SideSetMesh) -> Event:
+        """Return the event with all sources and receivers at the places that they have on a mesh.
+
+        Raises
+        ------
+        ValueError
+            If one of them stands on a side set that is unknown or missed.
+        """
+        return replace(
+            self,
+            sources=tuple(source.resolve(mesh) for source in self.sources),
+            receivers=tuple(receiver.resolve(mesh) for receiver in self.receivers),
+        )
 
     @property
     def receiver_names(self) -> list[str]:
@@ -92,7 +121,7 @@ class EventCollection(Configuration):
     Raises
     ------
     ValueError
-        If the name of an event occurs twice.
+        If the name of an event occurs twice, or some have two dimensions and others three.
     """
 
     events: tuple[Event, ...] = ()
@@ -104,13 +133,14 @@ class EventCollection(Configuration):
                 raise ValueError(
                     f"events: the name {name!r} occurs {count} times; give each event its own name"
                 )
+        _refuse_mixed_dimensions(self.events, "events")
         return self
 
     @classmethod
     def from_sources(
         cls,
-        sources: Iterable[ScalarPoint2D],
-        receivers: Iterable[Point2D],
+        sources: Iterable[Source],
+        receivers: Iterable[Receiver],
         event_name_starting_index: NonNegativeInt = 0,
     ) -> EventCollection:
         """Make one event per source, all with the same receivers, named event_0000 and on.

@@ -54,7 +54,7 @@ def _draw_total(figure: Any, total: Mesh, fields: Sequence[str], events: Sequenc
     of = f"sum of {len(events)} events" if len(events) > 1 else str(events[0].event_name)
     for axes, field in zip(figure.subplots(1, len(fields), squeeze=False)[0], fields, strict=True):
         values = field_values(total, field)
-        draw_field(axes, total, values, symmetric(gradient_label(field), values), f"{field}: {of}")
+        draw_field(axes, total, values, symmetric(gradient_label(field, total.dim), values), f"{field}: {of}")
         draw_positions(axes, events)
         axes.label_outer()
 

@@ -67,7 +67,7 @@ def _draw_gradient(axes: Any, gradient: Mesh, field: str, name: str, scaling: st
         return
     values = field_values(gradient, field)
     # In the other scalings it is the derivative by a number: a relative deviation or a logarithm.
-    label = gradient_label(field, None if scaling == "absolute" else "")
+    label = gradient_label(field, gradient.dim, None if scaling == "absolute" else "")
     draw_field(axes, gradient, values, symmetric(label, values), f"{field}: {name}")
 
 

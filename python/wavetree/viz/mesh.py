@@ -10,6 +10,7 @@ from matplotlib.tri import Triangulation
 
 from wavetree.errors import unknown_name
 from wavetree.mesh import Mesh
+from wavetree.viz.slices import draw_slices
 from wavetree.viz.style import (
     Scale,
     add_colorbar,
@@ -39,17 +40,19 @@ __all__ = [
 _MOST_CELLS = 300_000
 
 
-def plot_field(mesh: Mesh, field: str, ax: Axes | None = None) -> Figure:
+def plot_field(mesh: Mesh, field: str, ax: Axes | None = None, at: Sequence[float] | None = None) -> Figure:
     """Draw a field of a mesh on its curved elements, at the resolution of its nodes.
 
     Parameters
     ----------
     mesh
-        A mesh of quads.
+        A mesh; of hexes three slices are drawn.
     field
         Name of a nodal, elemental or element-nodal field. Of gradients the unit says "misfit / ...".
     ax
         Axes to draw into; a new figure when None.
+    at
+        Where the slices through hexes meet (x, y, z) [m]; in the middle when None.
 
     Returns
     -------
@@ -59,15 +62,18 @@ def plot_field(mesh: Mesh, field: str, ax: Axes | None = None) -> Figure:
     Raises
     ------
     ValueError
-        If the mesh has no such field or is not two-dimensional.
+        If the mesh has no such field, or slices are to meet outside it.
     """
     values = field_values(mesh, field)
     if is_gradient(mesh) and field not in ("FemMassMatrix", "Valence"):
-        scale = symmetric(gradient_label(field), values)
+        scale = symmetric(gradient_label(field, mesh.dim), values)
     else:
-        scale = scale_of(field, values)
+        scale = scale_of(field, values, dim=mesh.dim)
     figure, axes = figure_of(ax)
-    draw_field(axes, mesh, values, scale, title=field)
+    if mesh.dim == 3:
+        add_colorbar(draw_slices(axes, mesh, values, scale, field, at), axes, scale)
+    else:
+        draw_field(axes, mesh, values, scale, title=field)
     return figure
 
 
@@ -77,7 +83,7 @@ def plot_models(meshes: Mapping[str, Mesh], fields: Sequence[str] | None = None)
     Parameters
     ----------
     meshes
-        Meshes of quads by title.
+        Meshes by title.
     fields
         Names of the parameters; those of the first mesh when None.
 
@@ -110,18 +116,21 @@ def is_gradient(mesh: Mesh) -> bool:
     return "FemMassMatrix" in mesh.element_nodal_fields
 
 
-def gradient_label(parameter: str, unit: str | None = None) -> str:
-    """Return name and unit of the gradient by a parameter in two dimensions.
+def gradient_label(parameter: str, dim: int, unit: str | None = None) -> str:
+    """Return name and unit of the gradient by a parameter.
 
     Parameters
     ----------
     parameter
         Name of the parameter.
+    dim
+        Number of space dimensions.
     unit
         Unit of what the derivative is taken by; that of the parameter when None, empty for none.
     """
     unit = unit_of(parameter) if unit is None else unit
-    return f"∂χ/∂{parameter} [misfit / ({unit}) / m²]" if unit else f"∂χ/∂{parameter} [misfit / m²]"
+    space = {2: "m²", 3: "m³"}[dim]
+    return f"∂χ/∂{parameter} [misfit / ({unit}) / {space}]" if unit else f"∂χ/∂{parameter} [misfit / {space}]"
 
 
 def field_values(mesh: Mesh, field: str) -> np.ndarray:
@@ -152,9 +161,9 @@ def draw_field(
     axes
         Where to draw.
     mesh
-        A mesh of quads.
+        A mesh; of hexes three slices through the middle are drawn.
     values
-        Values (nelem, (order + 1)**2) on GLL nodes, x fastest, or (nelem, 1).
+        Values (nelem, (order + 1)**dim) on GLL nodes, x fastest, or (nelem, 1).
     scale
         The colours.
     title
@@ -166,29 +175,27 @@ def draw_field(
     -------
     matplotlib.cm.ScalarMappable
         What is coloured; a colour bar may be made of it.
-
-    Raises
-    ------
-    ValueError
-        If the mesh is not two-dimensional.
     """
-    if mesh.dim != 2:
-        raise ValueError(
-            f"mesh has {mesh.dim} dimensions; expected 2: write it with mesh.write_h5 and look at the XDMF "
-            "file with ParaView."
-        )
+    image: Any
+    if mesh.dim == 3:
+        image = draw_slices(axes, mesh, values, scale, title)
+    else:
+        image = _draw_quads(axes, mesh, values, scale)
+        label_space(axes, mesh.bounds, title)
+    if colorbar:
+        add_colorbar(image, axes, scale)
+    return image
+
+
+def _draw_quads(axes: Axes, mesh: Mesh, values: np.ndarray, scale: Scale) -> Any:
     nodes, values = _nodes(mesh, values)
     x, y = nodes.reshape(-1, 2).T
     triangles = _triangles(len(values), round(values.shape[1] ** 0.5) - 1)
     pen: Any = axes  # matplotlib's stubs do not know what tripcolor takes
-    image = pen.tripcolor(
+    return pen.tripcolor(
         Triangulation(x, y, triangles), values.ravel(), shading="gouraud", cmap=scale.colormap,
         vmin=scale.low, vmax=scale.high, rasterized=True,
     )  # fmt: skip
-    label_space(axes, mesh.bounds, title)
-    if colorbar:
-        add_colorbar(image, axes, scale)
-    return image
 
 
 def _nodes(mesh: Mesh, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wavetree.mesh import Mesh, resolved_frequency
 from wavetree.project.events import EventSelection
+from wavetree.simulation.medium import slowest_velocity
 from wavetree.viz.domain import draw_positions, draw_spectra, draw_wavelets, plot_domain
 from wavetree.viz.gradients import plot_gradients
 from wavetree.viz.inversion import plot_history, plot_inversion
@@ -71,19 +72,20 @@ class NotebookFigures:
         chosen = self._project.events.select(events)
         setup = self._project.simulations.setup(simulation_configuration)
         mesh = self._project.meshes.get(setup.mesh_digest)
+        placed = [event.resolve(mesh) for event in chosen]
         fields = parameters(mesh)
         figure = new_figure(4.4 * len(fields), 6.2)
         top, bottom = stacked(figure, 1.9, 1.0)
         for axes, field in zip(top.subplots(1, len(fields), squeeze=False)[0], fields, strict=True):
             values = field_values(mesh, field)
             draw_field(axes, mesh, values, scale_of(field, values), f"{setup.name}: {field}")
-            draw_positions(axes, chosen)
+            draw_positions(axes, placed)
             axes.label_outer()
         top.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         left, right = bottom.subplots(1, 2)
         wavelets, times = setup.event_configuration.wavelets, setup.time_axis.times
         draw_wavelets(left, wavelets, times)
-        draw_spectra(right, wavelets, times, resolved_frequency(mesh))
+        draw_spectra(right, wavelets, times, resolved_frequency(mesh, slowest_velocity(mesh)))
         return figure
 
     def waveforms(
@@ -167,7 +169,8 @@ class NotebookFigures:
             )
 
         single = {name: total([name]) for name in names} if len(names) > 1 else {}
-        return plot_gradients(total(names), single, chosen)
+        mesh = self._project.simulations.get_mesh(simulation_configuration)
+        return plot_gradients(total(names), single, [event.resolve(mesh) for event in chosen])
 
     def model(self, models: Any, fields: str | Sequence[str] | None = None) -> Figure:
         """Draw media side by side, with the same colours.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import pyplot
 
-from wavetree.simulation.core import UNITS
+from wavetree.model.parameters import UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,7 @@ __all__ = [
     "stacked",
     "symmetric",
     "unit_of",
+    "with_powers",
 ]
 
 _PREFIXES = {-4: "p", -3: "n", -2: "µ", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
@@ -61,21 +62,25 @@ class Scale:
     extend: str = "neither"
 
 
-def unit_of(field: str) -> str:
-    """Return the unit of a field, empty if it has none or none is known."""
-    unit = "m²" if field == "FemMassMatrix" else UNITS.get(field, "")
+def unit_of(field: str, dim: int = 2) -> str:
+    """Return the unit of a field, empty if it has none or none is known; masses depend on the dimension."""
+    return with_powers(f"m^{dim}" if field == "FemMassMatrix" else UNITS.get(field, ""))
+
+
+def with_powers(unit: str) -> str:
+    """Return a unit with its powers raised."""
     for plain, raised in _SUPERSCRIPT.items():
         unit = unit.replace(plain, raised)
     return unit
 
 
-def scale_of(field: str, *values: np.ndarray) -> Scale:
+def scale_of(field: str, *values: np.ndarray, dim: int = 2) -> Scale:
     """Return the scale on which all values of a field can be compared."""
     low, high = min(float(v.min()) for v in values), max(float(v.max()) for v in values)
     if high - low <= 1e-6 * max(abs(low), abs(high)):  # constant but for rounding
         margin = 0.01 * max(abs(low), abs(high)) or 1.0
         low, high = low - margin, high + margin
-    unit = unit_of(field)
+    unit = unit_of(field, dim)
     return Scale(low, high, _SEQUENTIAL, f"{field} [{unit}]" if unit else field)
 
 

@@ -49,7 +49,8 @@ def plot_waveforms(data: Mapping[str, Sequence[EventData]], receiver_field: str,
 
 
 def _draw_event(figure: Any, records: dict[str, EventData], field: str, component: str) -> None:
-    receivers, axis = _common_receivers(list(records.values())), _common_axis(list(records.values()))
+    receivers = _common_receivers(list(records.values()), field)
+    axis = _common_axis(list(records.values()))
     cubes = {name: _cube(event, receivers, field, component, axis) for name, event in records.items()}
     gathers = dict(cubes)
     limit = float(np.quantile(np.abs(np.stack(list(cubes.values()))), _COVERED)) or 1.0
@@ -79,10 +80,10 @@ def _gain(size: float, limit: float) -> float:
     return float(max(m for m in (1.0, 2.0, 5.0) if m * power <= max(room, 1.0)) * power)
 
 
-def _common_receivers(records: Sequence[EventData]) -> list[str]:
-    """Names of the receivers that all data have, in the order of the first."""
-    others = [set(event.receiver_names) for event in records[1:]]
-    return [name for name in records[0].receiver_names if all(name in names for names in others)]
+def _common_receivers(records: Sequence[EventData], field: str) -> list[str]:
+    """Names of the receivers that record a field in all data, in the order of the first."""
+    first, *others = [event.get_receiver_names(field) for event in records]
+    return [name for name in first if all(name in names for names in others)]
 
 
 def _common_axis(records: Sequence[EventData]) -> SampleAxis:
@@ -101,7 +102,7 @@ def _cube(event: EventData, receivers: list[str], field: str, component: str, ax
     """Values (n_receivers, n_samples) on a time axis."""
     event.get_data_cube(field, component)  # refuses names that are unknown
     index = event.components(field).index(component)
-    place = {name: k for k, name in enumerate(event.receiver_names)}
+    place = {name: k for k, name in enumerate(event.get_receiver_names(field))}
     return event.interpolated(field, axis)[[place[name] for name in receivers], index]
 
 

@@ -10,31 +10,38 @@ import numpy as np
 import xarray as xr
 
 from wavetree.arrays import read_arrays, write_arrays
+from wavetree.model.parameter_set import ParameterSet
+from wavetree.model.parameters import UNITS, find_set, with_units
 
 __all__ = ["GenericModel"]
 
-_AXES = ("x", "y")
-_PARAMETERS = ("vp", "rho")
+_AXES = ("x", "y", "z")
 _FORMAT = "wavetree volume model"
 _VERSION = 1
 
 
 class GenericModel:
-    """A fluid on a grid: VP and RHO, linear between the grid's nodes.
+    """A medium on a grid, its parameters linear between the grid's nodes.
 
     Parameters
     ----------
     name
         Name of the model.
     data
-        Variables ``vp`` [m/s] and ``rho`` [kg/m^3] on the dimensions ``x`` and ``y`` [m] (in any
-        sequence), both with increasing coordinates.
+        The parameters of one set as variables of lower-case names (``vp`` [m/s] and ``rho`` [kg/m^3] of a
+        fluid, ``vs`` [m/s] besides in solids, ...; ``orientation`` where the set has one) on the dimensions
+        ``x``, ``y`` and in 3-D ``z`` [m] (in any sequence), all with increasing coordinates.
 
     Raises
     ------
     ValueError
         For missing or unknown variables, wrong dimensions, coordinates that do not increase and values
-        that are not positive and finite.
+        that no medium has.
+
+    Notes
+    -----
+    Shear is interpolated like everything else: where a grid holds fluid and solid, the cells between are soft
+    solids. Give fluid and solid as models of their own, or on a mesh, to keep the interface sharp.
     """
 
     def __init__(self, name: str, data: xr.Dataset) -> None:
@@ -44,14 +51,20 @@ class GenericModel:
                 "named after it."
             )
         self.name = name
-        self._axes, self._values = _checked(data)
+        self._grid, self._values = _checked(data)
+        self._axes = tuple(self._grid.values())
+
+    @property
+    def dim(self) -> int:
+        """Number of space dimensions."""
+        return len(self._grid)
 
     @property
     def data(self) -> xr.Dataset:
-        """A copy of the model as dataset: vp and rho on (x, y)."""
+        """A copy of the model as dataset: its parameters on (x, y) or (x, y, z)."""
         return xr.Dataset(
-            {key: (_AXES, values.copy()) for key, values in self._values.items()},
-            coords={axis: positions.copy() for axis, positions in zip(_AXES, self._axes, strict=True)},
+            {key: (tuple(self._grid), values.copy()) for key, values in self._values.items()},
+            coords={axis: positions.copy() for axis, positions in self._grid.items()},
         )
 
     @property
@@ -60,7 +73,7 @@ class GenericModel:
         return tuple((float(axis[0]), float(axis[-1])) for axis in self._axes)
 
     def contains(self, coordinates: np.ndarray) -> np.ndarray:
-        """Say which coordinates (..., 2) [m] lie in the grid, to 1e-9 of its extent: bool (...,)."""
+        """Say which coordinates (..., dim) [m] lie in the grid, to 1e-9 of its extent: bool (...,)."""
         low, high = np.array(self.bounds).T
         slack = 1e-9 * (high - low)
         return np.asarray(((coordinates >= low - slack) & (coordinates <= high + slack)).all(axis=-1))
@@ -71,12 +84,12 @@ class GenericModel:
         Parameters
         ----------
         coordinates
-            Positions (..., 2) [m].
+            Positions (..., dim) [m].
 
         Returns
         -------
         dict
-            VP [m/s] and RHO [kg/m^3], shape (...,).
+            Parameters by upper-case name, shape (...,).
 
         Raises
         ------
@@ -84,31 +97,37 @@ class GenericModel:
             If a position lies outside the grid by more than rounding.
         """
         coordinates = np.asarray(coordinates, dtype=np.float64)
-        if coordinates.ndim == 0 or coordinates.shape[-1] != len(_AXES):
-            raise ValueError(f"coordinates has shape {coordinates.shape}; expected (..., {len(_AXES)}).")
+        if coordinates.ndim == 0 or coordinates.shape[-1] != self.dim:
+            raise ValueError(f"coordinates has shape {coordinates.shape}; expected (..., {self.dim}).")
         outside = ~self.contains(coordinates)
         if outside.any():
-            x, y = coordinates[outside][0]
             raise ValueError(
-                f"position ({x:g}, {y:g}) m lies outside the volume model {self.name!r}, which covers x "
-                f"{self.bounds[0]} "
-                f"and y {self.bounds[1]} m; expected positions inside: extend the model or shrink the domain."
+                f"position ({_numbers(coordinates[outside][0])}) m lies outside the volume model "
+                f"{self.name!r}, which covers {self.covers()} m; expected positions inside: extend the model "
+                "or shrink the domain."
             )
-        (i, a), (j, b) = (_cells(axis, coordinates[..., k]) for k, axis in enumerate(self._axes))
-        return {name.upper(): _bilinear(values, i, j, a, b) for name, values in self._values.items()}
+        cells = [_cells(axis, coordinates[..., k]) for k, axis in enumerate(self._axes)]
+        return {name.upper(): _multilinear(values, cells) for name, values in self._values.items()}
 
     def slowest_velocity(self, bounds: tuple[tuple[float, float], ...]) -> float:
-        """Return the smallest VP [m/s] inside a box.
+        """Return the velocity of the slowest wave [m/s] inside a box: shear in solids, sound in fluids.
 
         Notes
         -----
-        Bilinear functions have their extremes at grid nodes or on the box's edges.
+        Taken at grid nodes and on the box's edges, where multilinear functions and their ratios have their
+        extremes. Cells between fluid and solid nodes, where shear falls to nothing, do not count.
         """
         axes = []
         for (lo, hi), axis in zip(bounds, self._axes, strict=True):
             axes.append(np.concatenate([[lo], axis[(axis > lo) & (axis < hi)], [hi]]))
         positions = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-        return float(self.evaluate(positions)["VP"].min())
+        values = self.evaluate(positions)
+        return float(find_set(values, self.dim).slowest_velocity(values).min())
+
+    def covers(self) -> str:
+        """Return the extent as text, for example ``"x (0.0, 1.0) and y (0.0, 2.0)"``."""
+        texts = [f"{axis} {extent}" for axis, extent in zip(self._grid, self.bounds, strict=True)]
+        return " and ".join([", ".join(texts[:-1]), texts[-1]])
 
     def digest(self) -> str:
         """Return the SHA-256 hex digest of name, grid and values."""
@@ -143,11 +162,12 @@ class GenericModel:
                 f"file {str(path)!r} holds {attributes.get('format', 'something else')!r}, version "
                 f"{attributes.get('version')}; expected {_FORMAT!r}, version {_VERSION}."
             )
-        missing = [key for key in (*_AXES, *_PARAMETERS) if key not in arrays]
+        axes = _AXES[: 3 if "z" in arrays else 2]
+        missing = [axis for axis in axes if axis not in arrays]
         if missing:
             raise ValueError(f"file {str(path)!r} lacks the array {missing[0]!r} of a {_FORMAT}.")
-        fields = {key: (_AXES, arrays[key]) for key in _PARAMETERS}
-        return cls(attributes["name"], xr.Dataset(fields, coords={axis: arrays[axis] for axis in _AXES}))
+        fields = {key: (axes, values) for key, values in arrays.items() if key not in axes}
+        return cls(attributes["name"], xr.Dataset(fields, coords={axis: arrays[axis] for axis in axes}))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GenericModel) and self.digest() == other.digest()
@@ -158,42 +178,65 @@ class GenericModel:
     def __repr__(self) -> str:
         grid = " x ".join(str(len(axis)) for axis in self._axes)
         lines = [f"GenericModel {self.name!r}: grid of {grid} nodes"]
-        lines += [f"{axis}: {lo:g} to {hi:g} m" for axis, (lo, hi) in zip(_AXES, self.bounds, strict=True)]
-        units = {"vp": "m/s", "rho": "kg/m^3"}
-        lines += [f"{k}: {v.min():g} to {v.max():g} {units[k]}" for k, v in self._values.items()]
+        extents = zip(self._grid, self.bounds, strict=True)
+        lines += [f"{axis}: {lo:g} to {hi:g} m" for axis, (lo, hi) in extents]
+        for key, values in self._values.items():
+            lines.append(f"{key}: {values.min():g} to {values.max():g} {UNITS[key.upper()]}".rstrip())
         return "\n    ".join(lines)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        return {**dict(zip(_AXES, self._axes, strict=True)), **self._values}
+        return {**self._grid, **self._values}
 
 
-def _checked(data: xr.Dataset) -> tuple[tuple[np.ndarray, ...], dict[str, np.ndarray]]:
+def _numbers(position: np.ndarray) -> str:
+    return ", ".join(f"{x:g}" for x in position)
+
+
+def _checked(data: xr.Dataset) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Coordinates by axis and values by parameter, in the order of the set."""
     if not isinstance(data, xr.Dataset):
         raise ValueError(
             f"data is a {type(data).__name__}; expected an xarray.Dataset with vp and rho on (x, y)."
         )
-    for key in _PARAMETERS:
-        if key not in data.data_vars:
-            raise ValueError(
-                f"data has no variable {key!r}, only {sorted(map(str, data.data_vars))}; expected 'vp' "
-                "[m/s] and "
-                "'rho' [kg/m^3]."
-            )
-    unknown = sorted(set(map(str, data.data_vars)) - set(_PARAMETERS))
+    axes = _AXES[: 3 if any("z" in data[key].dims for key in data.data_vars) else 2]
+    # Swapped twice, names come out of messages as they were given; only lower-case ones are parameters.
+    names = [str(key).swapcase() for key in data.data_vars]
+    found = find_set(names, len(axes), "data has no variable", str.swapcase)
+    keys = [name.lower() for name in (*found.names, *found.orientation) if name in names]
+    unknown = sorted(set(map(str, data.data_vars)) - set(keys))
     if unknown:
         raise ValueError(
-            f"data has the variable {unknown[0]!r}; expected only 'vp' and 'rho' (a fluid): drop what is "
-            "not to be used."
+            f"data has the variable {unknown[0]!r}; expected only {with_units(found.names, str.lower)}: drop "
+            "what is not to be used."
         )
-    axes = tuple(_checked_axis(data, axis) for axis in _AXES)
-    return axes, {key: _checked_values(data, key) for key in _PARAMETERS}
+    grid = {axis: _checked_axis(data, axis, axes) for axis in axes}
+    values = {key: _checked_values(data, key, axes) for key in keys}
+    _refuse_faults(found, grid, values)
+    return grid, values
 
 
-def _checked_axis(data: xr.Dataset, axis: str) -> np.ndarray:
+def _refuse_faults(
+    parameters: ParameterSet, grid: dict[str, np.ndarray], values: dict[str, np.ndarray]
+) -> None:
+    fault = parameters.first_fault({key.upper(): value for key, value in values.items()})
+    if fault is None:
+        return
+    index = tuple(int(i) for i in np.argwhere(fault.bad)[0])
+    place = ", ".join(f"{axis} = {x[i]:g}" for (axis, x), i in zip(grid.items(), index, strict=True))
+    keys = [name.lower() for name in fault.names]
+    numbers = ", ".join(str(values[key][index]) for key in keys)
+    raise ValueError(
+        f"{'variable' if len(keys) == 1 else 'variables'} {', '.join(map(repr, keys))} of data "
+        f"{'is' if len(keys) == 1 else 'are'} {numbers} at {place} m and {fault.problem} at "
+        f"{int(fault.bad.sum())} of {fault.bad.size} nodes; expected {fault.expected}."
+    )
+
+
+def _checked_axis(data: xr.Dataset, axis: str, axes: tuple[str, ...]) -> np.ndarray:
     if axis not in data.coords or data[axis].dims != (axis,):
         raise ValueError(
             f"data has no coordinate {axis!r} along a dimension of that name, only "
-            f"{ {str(k): v.dims for k, v in data.coords.items()} }; expected 'x' and 'y' [m]."
+            f"{ {str(k): v.dims for k, v in data.coords.items()} }; expected {', '.join(axes)} [m]."
         )
     positions = np.array(data[axis].values, dtype=np.float64)
     if len(positions) < 2 or not np.isfinite(positions).all() or not (np.diff(positions) > 0).all():
@@ -205,25 +248,15 @@ def _checked_axis(data: xr.Dataset, axis: str) -> np.ndarray:
     return positions
 
 
-def _checked_values(data: xr.Dataset, key: str) -> np.ndarray:
+def _checked_values(data: xr.Dataset, key: str, axes: tuple[str, ...]) -> np.ndarray:
     variable = data[key]
-    if set(variable.dims) != set(_AXES):
-        raise ValueError(f"variable {key!r} of data has the dimensions {variable.dims}; expected ('x', 'y').")
+    if set(variable.dims) != set(axes):
+        raise ValueError(f"variable {key!r} of data has the dimensions {variable.dims}; expected {axes}.")
     if variable.dtype.kind not in "fiu":
         raise ValueError(
             f"variable {key!r} of data has values of type {variable.dtype}; expected real numbers."
         )
-    values = np.array(variable.transpose(*_AXES).values, dtype=np.float64, order="C")
-    bad = ~(np.isfinite(values) & (values > 0))
-    if bad.any():
-        i, j = np.argwhere(bad)[0]
-        x, y = float(data["x"][i]), float(data["y"][j])
-        raise ValueError(
-            f"variable {key!r} of data is {values[i, j]} at x = {x:g}, y = {y:g} m and not positive and "
-            "finite at "
-            f"{int(bad.sum())} of {bad.size} nodes; expected positive numbers."
-        )
-    return values
+    return np.array(variable.transpose(*axes).values, dtype=np.float64, order="C")
 
 
 def _cells(axis: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -233,8 +266,16 @@ def _cells(axis: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndar
     return cell, np.clip(fraction, 0.0, 1.0)
 
 
-def _bilinear(values: np.ndarray, i: np.ndarray, j: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Written with differences, so that constants are reproduced to the last bit."""
-    lower = values[i, j] + a * (values[i + 1, j] - values[i, j])
-    upper = values[i, j + 1] + a * (values[i + 1, j + 1] - values[i, j + 1])
-    return np.asarray(lower + b * (upper - lower))
+def _multilinear(
+    values: np.ndarray, cells: list[tuple[np.ndarray, np.ndarray]], nodes: tuple[np.ndarray, ...] = ()
+) -> np.ndarray:
+    """Interpolate along the axes of `cells`, the others fixed at nodes.
+
+    Written with differences, so that constants are reproduced to the last bit.
+    """
+    if not cells:
+        return values[nodes]
+    *others, (cell, fraction) = cells
+    lower = _multilinear(values, others, (cell, *nodes))
+    upper = _multilinear(values, others, (cell + 1, *nodes))
+    return np.asarray(lower + fraction * (upper - lower))

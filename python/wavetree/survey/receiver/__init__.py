@@ -1,5 +1,5 @@
-"""Receivers."""
+"""Receivers and the fields that they record."""
 
-from wavetree.survey.receiver import cartesian
+from wavetree.survey.receiver import cartesian, fields
 
-__all__ = ["cartesian"]
+__all__ = ["cartesian", "fields"]

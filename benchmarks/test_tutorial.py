@@ -51,7 +51,7 @@ def test_forward(benchmark: Any, simulation: wt.Simulation) -> None:
 
 def test_forward_and_gradient(benchmark: Any, simulation: wt.Simulation) -> None:
     def gradient() -> wt.Mesh:
-        data = simulation.run(wavefield_sampling_interval=10)
+        data = simulation.run(storage=10)
         return simulation.gradient(data.data)
 
     assert np.isfinite(benchmark(gradient).element_nodal_fields["VP"]).all()

@@ -74,6 +74,39 @@ def info() -> None:
         typer.echo(f"{name + ':':<18}{text}")
 
 
+@app.command()
+def check_gradient(
+    project: Annotated[Path, typer.Argument(help="Folder of the project.")],
+    simulation: Annotated[str, typer.Argument(help="Name of the simulation configuration.")],
+    misfit: Annotated[str, typer.Argument(help="Name of the misfit configuration.")],
+    events: Annotated[str, typer.Option(help="Names of events with commas between; all if left out.")] = "",
+    parameters: Annotated[
+        str, typer.Option(help="Parameters that change, such as VP,RHO; all if left out.")
+    ] = "",
+    figure: Annotated[Path | None, typer.Option(help="File for the figure, such as gradient.png.")] = None,
+) -> None:
+    """Check that a gradient is the derivative of the misfit: table, and exit status 1 if it is not.
+
+    The checks take in the order of a hundred runs of each event; the log says how many.
+    """
+    with _plain_errors():
+        opened = wavetree.Project(project)
+        try:
+            found = opened.actions.inversion.check_gradient(
+                simulation, misfit, _names(events), _names(parameters)
+            )
+        finally:
+            opened.close()
+        typer.echo(str(found))
+        if figure is not None:
+            found.plot().savefig(figure)
+    raise typer.Exit(0 if found.passed else 1)
+
+
+def _names(text: str) -> list[str] | None:
+    return [name.strip() for name in text.split(",")] if text else None
+
+
 def _mpi() -> str:
     """What can be said without importing MPI, which may abort where its launcher is missing."""
     launcher = shutil.which("mpiexec") or shutil.which("mpirun")

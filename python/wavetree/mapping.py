@@ -115,6 +115,12 @@ class BoundMapping:
         # A parameter of solids alone stays as it is in fluids, at the nodes that they share with solids too.
         solid = np.asarray(~self._set.is_fluid(self._prior).all(axis=1, keepdims=True))
         self._enters = {name: solid if name in self._set.solid_only else 1.0 for name in self._set.names}
+        for name in self.parameters:
+            if not np.any(self._enters[name]):
+                raise ValueError(
+                    f"inversion_parameters names {name!r}, but the prior is fluid throughout, where {name} "
+                    "does not enter; leave it out."
+                )
         n = self._dofs.n_dofs
         self.blocks = {name: slice(k * n, (k + 1) * n) for k, name in enumerate(self.parameters)}
         self.size = n * len(self.parameters)
@@ -143,15 +149,16 @@ class BoundMapping:
 
         Notes
         -----
-        1 % of the mean absolute value for absolute scaling, else 0.01.
+        1 % of the mean absolute value, where the parameter enters, for absolute scaling, else 0.01.
         """
         if self._scaling != "absolute":
             return dict.fromkeys(self.parameters, _DEFAULT_CHANGE)
-        total = float(np.sum(self.mass))
-        return {
-            name: _DEFAULT_CHANGE * float(np.sum(self.mass * np.abs(nodal))) / total
-            for name, nodal in self.unpack(self.prior).items()
-        }
+        weights = self._mesh.mass_weights(self._mesh.tensor_order)
+        found = {}
+        for name in self.parameters:
+            there = self._enters[name] * weights
+            found[name] = _DEFAULT_CHANGE * float(np.sum(there * np.abs(self._prior[name])) / np.sum(there))
+        return found
 
     def pack(self, nodal: Fields[str, np.ndarray]) -> np.ndarray:
         """Return nodal fields (n_dofs,) by parameter as one flat vector (size,)."""

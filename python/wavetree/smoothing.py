@@ -14,8 +14,9 @@ from wavetree.config import Configuration, configuration
 from wavetree.errors import unknown_name
 from wavetree.mesh import Mesh
 from wavetree.simulation.core import default_instruction_set
+from wavetree.simulation.medium import fluid_elements, medium
 
-__all__ = ["ConstantSmoothing", "SmoothingOperator", "smoother"]
+__all__ = ["ConstantSmoothing", "SmoothingOperator", "smooth_model", "smoother"]
 
 Length = (
     NonNegativeFloat
@@ -127,3 +128,57 @@ def smoother(mesh: Mesh, order: int, length: Length, threads: int = 1) -> Operat
     return Operator(
         mesh.points, mesh.connectivity, mesh.shape_order, order, tensor, default_instruction_set(), threads
     )
+
+
+def smooth_model(model: Mesh, smoothing: ConstantSmoothing, threads: int = 1) -> Mesh:
+    """Return a model or gradient with smoothed fields.
+
+    Parameters
+    ----------
+    model
+        Mesh with the fields, nodal, elemental or element-nodal.
+    smoothing
+        The lengths of the fields that are smoothed; the others stay as they are.
+    threads
+        Number of threads; it does not change the result.
+
+    Returns
+    -------
+    Mesh
+        With the smoothed fields as element-nodal ones, in each part continuous: jumps are averaged with the
+        mass first. Fluid and solid are smoothed each by itself, so that the surface between them stays and
+        fluids keep shear velocity 0; gradients, which belong to no medium, are smoothed throughout.
+
+    Raises
+    ------
+    ValueError
+        If the model has no field of a name, or is no medium.
+    """
+    fields = {**model.nodal_fields, **model.elemental_fields, **model.element_nodal_fields}
+    for name in smoothing.smoothing_lengths_in_meters:
+        if name not in fields:
+            raise unknown_name("field in smoothing_lengths_in_meters", name, fields)
+    result, order = model.copy(), model.tensor_order
+    if "FemMassMatrix" in fields:
+        parts = [np.ones(model.nelem, dtype=bool)]
+    else:
+        result = medium(model, order)
+        fluid = fluid_elements(result)
+        parts = [part for part in (fluid, ~fluid) if part.any()]
+    for name, length in smoothing.smoothing_lengths_in_meters.items():
+        values = np.array(result.element_nodal_fields[name])
+        for part in parts:
+            values[part] = _smooth_part(model, part, values[part], (order, length, threads))
+        result.attach_field(name, values)
+    return result
+
+
+def _smooth_part(
+    mesh: Mesh, part: np.ndarray, values: np.ndarray, how: tuple[int, Length, int]
+) -> np.ndarray:
+    """Smooth values (n, n_nodes) of some elements of a mesh as if they were alone."""
+    order, length, threads = how
+    alone = Mesh(mesh.points, mesh.connectivity[part], mesh.shape_order)
+    dofs = alone.dof_map(order)
+    nodal = dofs.assemble(alone.mass_weights(order) * values) / alone.get_mass_matrix(order)
+    return dofs.gather(smoother(alone, order, length, threads).apply(nodal))

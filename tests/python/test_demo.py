@@ -65,7 +65,7 @@ def test_demo_is_stopped_and_goes_on(tmp_path: Path) -> None:
 def test_the_readme_shows_the_figures_of_the_demo() -> None:
     root = Path(__file__).parents[2]
     shown = re.findall(r"\]\((docs/images/.*?)\)", (root / "README.md").read_text(encoding="utf-8"))
-    assert shown == [f"docs/images/{name}.png" for name in FIGURES]
+    assert shown[: len(FIGURES)] == [f"docs/images/{name}.png" for name in FIGURES]
     assert [file for file in shown if not (root / file).is_file()] == []
 
 

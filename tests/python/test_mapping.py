@@ -170,6 +170,26 @@ def test_fluids_stay_fluid(scaling: str) -> None:
     assert abs(left - right) <= 1e-14 * size
 
 
+def test_what_is_of_solids_alone_is_measured_in_solids() -> None:
+    """VS is 1400 m/s in 8 elements and 0 in 4: 1 % is 14 m/s, as if there were solids alone."""
+    mapping = Mapping("absolute", inversion_parameters=["VS", "VP"]).bind(seabed())
+    changes = mapping.default_changes()
+    assert changes["VS"] == pytest.approx(14.0, rel=1e-12)
+    weights = seabed().mass_weights(4)
+    mean = np.sum(weights * seabed().element_nodal_fields["VP"]) / np.sum(weights)
+    assert changes["VP"] == pytest.approx(0.01 * mean, rel=1e-12)
+
+
+def test_parameters_that_enter_nowhere_are_refused() -> None:
+    water = seabed()
+    water.attach_field("VS", np.zeros((12, 25)))
+    with pytest.raises(
+        ValueError, match="inversion_parameters names 'VS', but the prior is fluid throughout"
+    ):
+        Mapping("absolute", inversion_parameters=["VP", "VS"]).bind(water)
+    Mapping("absolute", inversion_parameters=["VP"]).bind(water)
+
+
 def test_solids_that_are_none_are_refused_in_words() -> None:
     mapping = Mapping("absolute", inversion_parameters=["VS"]).bind(seabed())
     p = mapping.prior.copy()
@@ -234,7 +254,7 @@ def test_taylor_remainder_through_the_simulation(scaling: str) -> None:
 
     p = random_parameters(mapping, generator)
     here = simulation(p)
-    u = here.run(wavefield_sampling_interval=1).data["phi"]
+    u = here.run(storage=1).data["phi"]
     derivative = mapping.adjoint(p, here.derivative({"phi": u - observed}))
     direction = generator.standard_normal(mapping.size) * (30.0 if mapping.prior.any() else 0.02)
     slope, steps = float(derivative @ direction), 10.0 ** -np.arange(1.5, 5.0)

@@ -40,7 +40,7 @@ def surface(side_sets: list[str], interval: int = 1, fields: list[str] | None = 
 
 def at_receivers(data: EventData, simulation: Simulation, field: str) -> np.ndarray:
     """The volume output where the receivers are (n_receivers, n_components, n_times)."""
-    output = data.get_wavefield_output("volume", field)
+    output = data.get_wavefield_output("volume", field).load()
     elements = np.array([e for e in range(simulation.mesh.nelem) if (e in FLUID) == (field in IN_FLUID)])
     nodes = inner_nodes(simulation.mesh)[0][elements]
     values = [output.sel(element=e)[:, n].values for e, n in zip(elements, nodes, strict=True)]

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from projects import event, misfit, run, until_cancelled
+from wavetree.arrays import read_arrays
 from wavetree.data.event_data import EventData
 from wavetree.errors import Cancelled, ConflictError, SimulationFailed, WavetreeError
 from wavetree.misfit.configuration import MisfitConfiguration
+from wavetree.project.pipeline import Pipeline
 from wavetree.project.project import Project
 from wavetree.simulation.configuration import WavefieldCompression
+from wavetree.simulation.storage_plan import StoragePlan
 from wavetree.simulation.task import AdjointTask, ForwardTask
 
 
@@ -154,6 +157,51 @@ def test_gradients_and_their_most_exact_sum(project: Project) -> None:
     np.testing.assert_allclose(
         summed.element_nodal_fields["VP"], total(exact), rtol=1e-12, atol=1e-13 * scale
     )
+
+
+def test_gradients_within_few_bytes(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    """Through tasks and files: states are kept, and the gradient has the bits of every step's."""
+    caplog.set_level(logging.INFO, "wavetree")
+    project += misfit()
+    actions = project.actions.inversion
+    full = actions.problem("initial", "L2", gradients=True).storage
+    assert full is not None and full.scheme == "full"
+    few = WavefieldCompression(memory_in_bytes=full.memory_in_bytes // 20)
+    problem = actions.problem("initial", "L2", None, few, gradients=True)
+    assert problem.storage is not None and problem.storage.scheme == "checkpoints"
+    assert problem == actions.problem("initial", "L2", None, few, gradients=True)
+    pipeline = project.pipeline(problem)
+    assert pipeline.wait(gradients=True, timeout=60)
+    found = pipeline.gradients()
+    for task in problem.forward_tasks.values():
+        (file,) = project.runner.folder(task).glob("wavefield_*.h5")
+        assert file.stat().st_size < few.memory_in_bytes + 20_000
+    names = {name: task.digest() for name, task in pipeline.adjoint_tasks.items()}
+    for name, forward in problem.forward_tasks.items():
+        for parameter, values in forward_gradient(forward, full, pipeline, name).items():
+            np.testing.assert_array_equal(found[name][parameter], values)
+    # The gradients are those of every step, so nothing is left to do.
+    actions.compute_gradients("initial", "L2")
+    assert f"Gradients of initial: {full} an event." in caplog.text
+    again = project.pipeline(actions.problem("initial", "L2", gradients=True))
+    assert {name: task.digest() for name, task in again.adjoint_tasks.items()} == names
+
+
+def forward_gradient(
+    forward: ForwardTask, plan: StoragePlan, pipeline: Pipeline, name: str
+) -> dict[str, np.ndarray]:
+    """The gradient of an event from a forward run that is kept in memory."""
+    simulation = forward.simulation()
+    simulation.run(plan)
+    return simulation.derivative(read_arrays(pipeline.adjoint_tasks[name].adjoint_source_file)[0])
+
+
+def test_too_few_bytes_are_refused_before_anything_runs(project: Project) -> None:
+    project += misfit()
+    with pytest.raises(ValueError, match="memory_in_bytes is 1000; expected at least"):
+        project.actions.inversion.compute_gradients(
+            "initial", "L2", wavefield_compression=WavefieldCompression(memory_in_bytes=1000)
+        )
 
 
 def test_missing_gradients_are_computed_for_the_sum(project: Project) -> None:

@@ -394,7 +394,7 @@ def test_gradients_need_a_stored_field():
     simulation = simulate(medium_box(2))
     adjoint_sources = {"phi": simulation.run().data["phi"]}
     for ask in (lambda: simulation.wavefield, lambda: simulation.gradient(adjoint_sources)):
-        with pytest.raises(ValueError, match=r"no wavefield is stored; run with wavefield_sampling_interval"):
+        with pytest.raises(ValueError, match=r"no wavefield is stored; run with storage=1"):
             ask()
 
 
@@ -417,7 +417,7 @@ def test_foreign_wavefields_are_refused():
     simulation.run(1)
     field = simulation.wavefield
     for wrong in (field[1:], field.astype("float32")):
-        with pytest.raises(ValueError, match=r"belongs to another simulation or interval"):
+        with pytest.raises(ValueError, match=r"belongs to another simulation or storage plan"):
             simulation.restore({"wavefield": wrong}, 1)
     with pytest.raises(ValueError, match=r"interval is 0; expected at least 1"):
         simulation.run(0)

@@ -304,7 +304,8 @@ def test_tutorial_meshes():
     assert true.nelem == 28**2  # 1460 m/s: 7.3 mm
     expected = model.evaluate(np.clip(true.get_element_nodes(), -0.1, 0.1))
     for name in ("VP", "RHO"):
-        np.testing.assert_allclose(true.element_nodal_fields[name], expected[name], rtol=1e-12)
+        # Sampled 1e-5 of the way to the middle of the elements, where models jump from one to the next.
+        np.testing.assert_allclose(true.element_nodal_fields[name], expected[name], rtol=1e-5)
     assert true.element_nodal_fields["VP"].min() == 1460.0
     assert {name: len(rows) for name, rows in true.side_sets.items()} == dict.fromkeys(
         ["x0", "x1", "y0", "y1"], 28

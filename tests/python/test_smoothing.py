@@ -11,8 +11,8 @@ import pytest
 
 from meshes import shuffled, sinusoidal
 from wavetree.config import load
-from wavetree.mesh import Mesh, box_mesh
-from wavetree.smoothing import ConstantSmoothing, smoother
+from wavetree.mesh import Mesh, box_mesh, gradient_mesh
+from wavetree.smoothing import ConstantSmoothing, smooth_model, smoother
 
 LENGTHS = [0.02, 0.05, 0.2, (0.02, 0.1), (0.0, 0.05)]
 
@@ -66,6 +66,8 @@ CASES = {
     "1-curved": Case(1, 64, True, 24.0),
     "4-curved": Case(4, 8, True, 8.0),
     "8-curved": Case(8, 4, True, 8.0),
+    "4-cube": Case(4, 4, False, 5.3, dim=3),
+    "2-curved-cube": Case(2, 6, True, 10.0, dim=3),
 }
 
 
@@ -220,3 +222,65 @@ def test_unknown_parameters_and_wrong_sizes_are_refused():
         operator.apply({"VS": np.zeros(box.size)})
     with pytest.raises(ValueError, match=rf"values has shape \(7\); expected \({box.size}\)"):
         operator.apply({"VP": np.zeros(7)})
+
+
+def seabed(dim: int) -> Mesh:
+    """Fluid above solid with jumps at every element, the surface between them at the middle."""
+    mesh = box_mesh(((0.0, 1.0),) * dim, (4,) * dim, shape_order=2)
+    rng = np.random.default_rng(10)
+    solid = mesh.get_element_centroid()[:, -1:] < 0.5
+    shape = (mesh.nelem, 4**dim)
+    mesh.attach_field("VP", 3000.0 + 100.0 * rng.standard_normal(shape))
+    mesh.attach_field("VS", np.where(solid, 1500.0 + 50.0 * rng.standard_normal(shape), 0.0))
+    mesh.attach_field("RHO", np.where(solid, 2000.0, 1000.0) * np.ones(shape))
+    return mesh
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_models_are_smoothed_within_fluid_and_solid(dim):
+    """Integrals over either are kept; roughness goes down; the surface between them and shear 0 stay."""
+    before = seabed(dim)
+    lengths = {"VP": 0.1, "VS": 0.15, "RHO": 0.1}
+    after = smooth_model(before, ConstantSmoothing(lengths))
+    solid = before.get_element_centroid()[:, -1] < 0.5
+    weights = before.mass_weights(3)
+    for name in lengths:
+        old, new = before.element_nodal_fields[name], after.element_nodal_fields[name]
+        for part in (solid, ~solid):
+            kept = np.sum(weights[part] * new[part]), np.sum(weights[part] * old[part])
+            assert kept[0] == pytest.approx(kept[1], rel=1e-12)
+        if name != "RHO":
+            assert new[solid].std() < 0.3 * old[solid].std()
+    assert not after.element_nodal_fields["VS"][~solid].any()
+    np.testing.assert_allclose(
+        after.element_nodal_fields["RHO"], before.element_nodal_fields["RHO"], rtol=1e-12
+    )
+    assert (before.element_nodal_fields["VS"] == seabed(dim).element_nodal_fields["VS"]).all()
+
+
+def test_gradients_are_smoothed_throughout():
+    mesh = seabed(2)
+    raw = np.random.default_rng(11).standard_normal((mesh.nelem, 16))
+    gradient = gradient_mesh(mesh, {"VP": raw, "VS": raw})
+    dofs = mesh.dof_map(3)
+    expected = dofs.gather(smoother(mesh, 3, 0.1).apply(dofs.assemble(raw) / mesh.get_mass_matrix(3)))
+    smoothed = smooth_model(gradient, ConstantSmoothing({"VS": 0.1})).element_nodal_fields
+    np.testing.assert_allclose(smoothed["VS"], expected, atol=1e-12 * np.abs(expected).max())
+    np.testing.assert_array_equal(smoothed["VP"], gradient.element_nodal_fields["VP"])
+
+
+def test_fields_of_all_kinds_are_smoothed():
+    """A medium of one number per element is smoothed as if it were given at the nodes."""
+    plain, at_nodes = (box_mesh(((0.0, 1.0),) * 2, (4, 4), shape_order=2) for _ in range(2))
+    values = np.random.default_rng(12).uniform(1400.0, 1600.0, 16)
+    for name, given in (("VP", values), ("RHO", np.full(16, 1000.0))):
+        plain.attach_field(name, given)
+        at_nodes.attach_field(name, np.repeat(given[:, None], 9, axis=1))
+    found, expected = (smooth_model(mesh, ConstantSmoothing({"VP": 0.2})) for mesh in (plain, at_nodes))
+    for name in ("VP", "RHO"):
+        np.testing.assert_array_equal(found.element_nodal_fields[name], expected.element_nodal_fields[name])
+
+
+def test_models_without_a_field_are_refused():
+    with pytest.raises(ValueError, match=r"unknown field in smoothing_lengths_in_meters 'VQ'; did you mean"):
+        smooth_model(seabed(2), ConstantSmoothing({"VQ": 0.1}))

@@ -19,7 +19,7 @@ from wavetree.simulation.configuration import WaveformSimulationConfiguration
 from wavetree.simulation.dispersion import extended_length, filter_source, filter_source_transpose
 from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.source_derivative import SourceDerivative
-from wavetree.simulation.wavefield import smooth_adjoint_sources
+from wavetree.simulation.wavefield import extra_steps, smooth_adjoint_sources
 from wavetree.survey.receiver.cartesian import Point2D, Point3D
 from wavetree.survey.source import cartesian
 from wavetree.survey.source.source import PointSource
@@ -413,7 +413,7 @@ def test_a_subsampled_wavefield_smooths_the_derivatives():
         simulation.run(interval)
         found = simulation.adjoint(adjoint_sources).sources[0]
         smoothed = smooth_adjoint_sources(full.by_source_time_function[None], interval)[0]
-        inside = slice(8 * interval, simulation.n_steps)
+        inside = slice(extra_steps(interval), simulation.n_steps)
         assert relative(found.by_source_time_function[inside], smoothed[inside]) < 1e-10
         errors[interval] = relative(found.by_location, full.by_location)
         lost = np.sqrt(power[frequencies > 0.38 / (interval * 5e-6)].sum() / power.sum())

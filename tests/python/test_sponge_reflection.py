@@ -165,7 +165,7 @@ def test_the_domain_is_empty_when_the_direct_wave_has_left(size, start, record_p
     sources = [source(*(WAVELENGTH * x for x in start), FREQUENCY, 1.0)]
     conditions = [sponge("x0", "x1", "y0", "y1")]
     simulation = Simulation(mesh, sources, receivers((WAVELENGTH, WAVELENGTH)), span, conditions)
-    simulation.run(wavefield_sampling_interval=1)
+    simulation.run(storage=1)
     times, energies = domain_energy(simulation, conditions)
     residual = energies[times > left + 2 / FREQUENCY].max() / energies.max()  # and it stays so
     record_property("residual", float(residual))

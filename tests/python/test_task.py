@@ -20,6 +20,7 @@ from wavetree.simulation.configuration import WaveformSimulationConfiguration
 from wavetree.simulation.core import instruction_sets
 from wavetree.simulation.output import OutputConfiguration, SurfaceData, VolumeData
 from wavetree.simulation.simulation import Simulation
+from wavetree.simulation.storage_plan import StoragePlan, checkpoints_plan, interval_plan
 from wavetree.simulation.task import AdjointTask, ForwardTask, make_control
 from wavetree.simulation.time_axis import maximum_time_step
 from wavetree.survey.event import Event
@@ -60,6 +61,12 @@ def make_task(folder: Path, mesh: Mesh, **changes) -> ForwardTask:
     return ForwardTask(**{**arguments, **changes})
 
 
+def every(interval: int) -> StoragePlan:
+    """The plan to store every n-th step; what it takes is for users, not for runs."""
+    said = {"n_snapshots": 1, "memory_in_bytes": 1, "expected_error": 0.0, "extra_forward_steps": 0}
+    return StoragePlan(interval, **said)
+
+
 # -- digests -----------------------------------------------------------------------------------
 
 
@@ -68,7 +75,7 @@ def test_the_digest_leaves_out_what_the_result_does_not_depend_on(tmp_path, mesh
     for change in (
         {"mesh_file": "elsewhere.h5"},
         {"simulation_name": "other"},
-        {"wavefield_sampling_interval": 4},
+        {"storage": every(4)},
         {"output": OUTPUT},
     ):
         assert replace(task, **change).digest() == task.digest()
@@ -102,13 +109,13 @@ def test_the_digest_changes_with_everything_else(tmp_path, mesh, monkeypatch):
 
 
 def test_the_digest_of_an_adjoint_run_names_its_inputs(tmp_path, mesh):
-    forward = make_task(tmp_path, mesh, wavefield_sampling_interval=1)
+    forward = make_task(tmp_path, mesh, storage=every(1))
     task = AdjointTask(forward, adjoint_source_file="a.h5", adjoint_source_digest="1", forward_folder="here")
     for same in ({"adjoint_source_file": "b.h5"}, {"forward_folder": "there"}):
         assert replace(task, **same).digest() == task.digest()
     different = [
         {"adjoint_source_digest": "2"},
-        {"forward": replace(forward, wavefield_sampling_interval=2)},
+        {"forward": replace(forward, storage=every(2))},
         {"forward": replace(forward, n_steps=91)},
     ]
     digests = {task.digest(), forward.digest(), *(replace(task, **change).digest() for change in different)}
@@ -116,7 +123,7 @@ def test_the_digest_of_an_adjoint_run_names_its_inputs(tmp_path, mesh):
 
 
 def test_tasks_are_data(tmp_path, mesh):
-    forward = make_task(tmp_path, mesh, wavefield_sampling_interval=3, output=OUTPUT)
+    forward = make_task(tmp_path, mesh, storage=every(3), output=OUTPUT)
     adjoint = AdjointTask(
         forward, adjoint_source_file="a.h5", adjoint_source_digest="1", forward_folder="here"
     )
@@ -140,7 +147,7 @@ def test_tasks_are_data(tmp_path, mesh):
 
 @pytest.mark.parametrize("interval", [None, 1, 4])
 def test_a_forward_run_writes_its_outputs(tmp_path, mesh, interval):
-    task = make_task(tmp_path, mesh, wavefield_sampling_interval=interval)
+    task = make_task(tmp_path, mesh, storage=interval and every(interval))
     folder, control = tmp_path / "result", make_control()
     folder.mkdir()
     task.run(folder, control)
@@ -159,7 +166,7 @@ def test_a_forward_run_writes_its_outputs(tmp_path, mesh, interval):
 
 
 def test_a_forward_run_writes_wavefields(tmp_path, mesh):
-    task = make_task(tmp_path, mesh, wavefield_sampling_interval=4, output=OUTPUT)
+    task = make_task(tmp_path, mesh, storage=every(4), output=OUTPUT)
     task.run(tmp_path, make_control())
     assert all((tmp_path / name).is_file() for name in task.outputs)
     records = EventData.from_arrays(*read_arrays(tmp_path / "waveforms.h5"))
@@ -173,9 +180,7 @@ def test_a_forward_run_writes_wavefields(tmp_path, mesh):
 @pytest.mark.parametrize("interval", [1, 4])
 def test_an_adjoint_run_is_the_direct_derivative_bit_for_bit(tmp_path, mesh, interval, precision):
     span = replace(SPAN, precision=precision)
-    forward = make_task(
-        tmp_path, mesh, wavefield_sampling_interval=interval, waveform_simulation_configuration=span
-    )
+    forward = make_task(tmp_path, mesh, storage=every(interval), waveform_simulation_configuration=span)
     forward.run(tmp_path, make_control())
     records, _ = read_arrays(tmp_path / "waveforms.h5")
     write_arrays(tmp_path / "adjoint_source.h5", {"phi": 2.0 * records["phi"]})
@@ -200,6 +205,38 @@ def test_an_adjoint_run_is_the_direct_derivative_bit_for_bit(tmp_path, mesh, int
     for name, values in expected.items():
         np.testing.assert_array_equal(written[name], values)
         assert np.abs(values).max() > 0
+
+
+def test_checkpoints_go_through_files(tmp_path, mesh):
+    """The forward run leaves states, from which the adjoint run computes the same bits again."""
+    written, digests, sizes = [], [], []
+    run = make_task(tmp_path, mesh).simulation().stored_run
+    plans = interval_plan(run, 1), checkpoints_plan(run, 8, 3), interval_plan(run, 1, bits=16)
+    for plan in plans:
+        folder = tmp_path / plan.label
+        folder.mkdir()
+        forward = make_task(tmp_path, mesh, storage=plan)
+        forward.run(folder, make_control())
+        records, _ = read_arrays(folder / "waveforms.h5")
+        write_arrays(folder / "adjoint_source.h5", records)
+        task = AdjointTask(
+            load(json.loads(json.dumps(forward.to_dict()))),
+            adjoint_source_file=str(folder / "adjoint_source.h5"),
+            adjoint_source_digest="of that file",
+            forward_folder=str(folder),
+        )
+        task.run(folder, make_control())
+        written.append(read_arrays(folder / "gradient.h5")[0])
+        digests.append(task.digest())
+        sizes.append((folder / forward.outputs[1]).stat().st_size)
+    for name in ("VP", "RHO"):
+        assert np.abs(written[0][name]).max() > 0
+        np.testing.assert_array_equal(written[1][name], written[0][name])
+        assert np.abs(written[2][name] - written[0][name]).max() > 0
+    # A gradient is named by what its bits depend on, a stored field by how it is stored.
+    assert digests[0] == digests[1] != digests[2]
+    assert sizes[1] < 0.2 * sizes[0]
+    assert sizes[2] < 0.7 * sizes[0]
 
 
 def test_threads_do_not_change_the_files(tmp_path, mesh):
@@ -243,7 +280,7 @@ def test_mesh_files_with_other_content_are_refused(tmp_path):
 
 
 def test_cancelled_runs_write_nothing(tmp_path, mesh):
-    task = make_task(tmp_path, mesh, n_steps=300_000, wavefield_sampling_interval=300_000)
+    task = make_task(tmp_path, mesh, n_steps=300_000, storage=every(300_000))
     span = replace(SPAN, temporal_dispersion_correction=False)
     control = make_control()
     control.cancel()
@@ -257,8 +294,8 @@ def test_adjoint_runs_need_a_stored_field(tmp_path, mesh):
     task = AdjointTask(
         forward, adjoint_source_file="a.h5", adjoint_source_digest="1", forward_folder=str(tmp_path)
     )
-    with pytest.raises(ValueError, match=r"e of initial_model stores no wavefield; give wavefield_sampling"):
+    with pytest.raises(ValueError, match=r"e of initial_model stores no wavefield; give it a storage plan"):
         task.run(tmp_path, make_control())
-    stored = replace(task, forward=replace(forward, wavefield_sampling_interval=2))
+    stored = replace(task, forward=replace(forward, storage=every(2)))
     with pytest.raises(ValueError, match=r"wavefield_2.h5"):
         stored.run(tmp_path, make_control())

@@ -21,9 +21,13 @@ EVENTS = [f"event_{k:04d}" for k in range(5)]
 
 
 def tutorial() -> str:
-    """The code of the README."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    return str(code)
+    """The first code of the README."""
+    return codes()[0]
+
+
+def codes() -> list[str]:
+    """All Python code of the README."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
 def run(folder: Path, code: str) -> dict[str, Any]:
@@ -135,3 +139,22 @@ def correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> float:
 
 def test_the_example_is_the_tutorial() -> None:
     assert tutorial() in (ROOT / "examples" / "tutorial.py").read_text(encoding="utf-8")
+
+
+def test_fluid_over_solid_as_in_the_readme(tmp_path: Path) -> None:
+    """What the README types and says: the floor between 4 and 4 of 8 rows, both media recorded on it."""
+    _, code = codes()
+    p = run(tmp_path, code)["p"]
+    mesh = p.simulations.get_mesh("sea")
+    assert mesh.nelem == 20 * 8
+    solid = (mesh.element_nodal_fields["VS"] > 0.0).all(axis=1)
+    np.testing.assert_array_equal(solid, mesh.get_element_centroid()[:, 1] < -200.0)
+    (data,) = p.waveforms.get("sea")
+    assert {name: values.shape[:2] for name, values in data.data.items()} == {
+        "pressure": (45, 1), "velocity": (45, 2)
+    }  # fmt: skip
+    times, pressure = data.get_data_cube("pressure", "A")
+    # The direct wave of the receiver below the shot: 150 m of water, its peak at 0.1 s.
+    below = data.get_receiver_names("pressure").index("XX.200.")
+    assert abs(times[np.abs(pressure[below]).argmax()] - 0.1) < 0.02
+    p.close()

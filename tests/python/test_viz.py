@@ -239,7 +239,10 @@ FIGURES: dict[str, tuple[tuple[Any, ...], set[str]]] = {
         ("true",),
         {"VP [m/s]", "RHO [kg/m³]", "Ricker", "time [µs]", "frequency [kHz]", "limit of the mesh"},
     ),
-    "waveforms": ((["true", "initial"],), {"event_0000", "event_0001", "time [µs]", "receiver", "phi A"}),
+    "waveforms": (
+        (["true", "initial"],),
+        {"event_0000", "event_0001", "time [µs]", "receiver", "phi [Pa s²]"},
+    ),
     "gradients": (
         ("initial", "L2"),
         {"∂χ/∂VP [misfit / (m/s) / m²]", "VP: sum of 2 events", "RHO: event_0001", "∂χ/∂RHO"},

@@ -50,7 +50,7 @@ def test_stored_steps_stand_for_all_where_they_resolve_the_field(kind, interval)
     n = 2500  # the adjoint field ends in the middle of the forward one
     adjoint = rng.standard_normal(n) if kind == "noise" else np.ones(n)
     exact, stored = correlate(field, adjoint, interval)
-    tolerance = 0.0 if interval == 1 else 1e-3
+    tolerance = 0.0 if interval == 1 else 2e-4
     assert abs(stored - exact) <= tolerance * np.linalg.norm(field[:n]) * np.linalg.norm(adjoint) + 1e-12
 
 
@@ -79,8 +79,12 @@ def test_the_filter_keeps_low_and_removes_high_frequencies(record_property):
         kept = np.abs(response[frequencies < 0.38] - 1.0).max()
         left = response[frequencies > 0.62].max()
         record_property(f"interval {interval}", [float(kept), float(left)])
-        assert kept < 1.5e-3
-        assert left < 1.5e-3
+        assert kept < 4e-4
+        assert left < 4e-4
+
+
+def test_media_without_receivers_have_no_samples():
+    assert smooth_adjoint_sources(np.zeros((0, 30)), 3).shape == (0, 30 + extra_steps(3))
 
 
 def test_storing_all_changes_nothing():
@@ -91,5 +95,5 @@ def test_storing_all_changes_nothing():
 
 @pytest.mark.parametrize("interval", [0, -3])
 def test_bad_intervals_are_refused(interval):
-    with pytest.raises(ValueError, match=rf"wavefield_sampling_interval is {interval}; expected at least 1"):
+    with pytest.raises(ValueError, match=rf"interval is {interval}; expected at least 1"):
         storage_schedule(100, interval)

@@ -61,7 +61,7 @@ class InverseProblemConfiguration(Configuration):
     method
         The optimisation method.
     wavefield_compression
-        How forward wavefields are kept; None keeps every time step where that is small enough.
+        How forward wavefields are kept; None keeps every time step if that takes 2 GiB or less, else fewer.
     job_submission
         Where and how simulations run; the only part that may change later, for it changes no result.
 

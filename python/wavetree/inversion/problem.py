@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,8 +19,14 @@ from wavetree.mapping import BoundMapping
 from wavetree.mesh import Mesh, density_mesh
 from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.optimize import Space, weighted_inner
-from wavetree.project.pipeline import MisfitProblem, ObservedData, Pipeline, Resources
-from wavetree.project.setup import SimulationSetup, sampling_interval
+from wavetree.project.pipeline import (
+    MisfitProblem,
+    ObservedData,
+    Pipeline,
+    Resources,
+    check_receiver_field,
+)
+from wavetree.project.setup import SimulationSetup, resolve_storage
 from wavetree.project.simulations import threads_of
 from wavetree.simulation.time_axis import TimeAxis, maximum_time_step
 from wavetree.survey.event import Event
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
     from wavetree.project.project import Project
 
 __all__ = ["FixedParts", "InverseProblem", "settled_parts"]
+
+_log = logging.getLogger("wavetree")
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,8 @@ class FixedParts:
         Of the prior: digest of its mesh, boundary conditions and time axis as JSON content.
     events
         Names of the events.
-    wavefield_sampling_interval
-        At which time steps forward wavefields are stored.
+    storage
+        How forward wavefields are kept, as JSON content.
     digests
         Content of everything that results depend on, by what users read.
     """
@@ -50,7 +59,7 @@ class FixedParts:
     conditions: list[dict[str, Any]]
     time_axis: dict[str, Any]
     events: list[str]
-    wavefield_sampling_interval: int
+    storage: dict[str, Any]
     digests: dict[str, str]
 
     def check(self, current: Mapping[str, str], name: str) -> None:
@@ -66,17 +75,23 @@ class FixedParts:
 
 def settled_parts(project: Project, configuration: InverseProblemConfiguration) -> FixedParts:
     """Return what an inverse problem is fixed to, as the project is now."""
-    setup = project.simulations.setup(configuration.prior_model)
-    mesh = project.meshes.get(setup.mesh_digest)
-    axis = setup.time_axis
     chosen = configuration.events
-    events = [str(e.event_name) for e in project.events.select(None if chosen is None else list(chosen))]
+    selected = project.events.select(None if chosen is None else list(chosen))
+    check_receiver_field(project.misfit_configuration(configuration.misfit_configuration), selected)
+    project.simulations.check(configuration.prior_model, selected)
+    setup = project.simulations.setup(configuration.prior_model)
+    axis = setup.time_axis
+    events = [str(event.event_name) for event in selected]
+    storage = resolve_storage(
+        project.store, project.meshes, setup, selected, configuration.wavefield_compression
+    )
+    _log.info("Gradients of %r: %s an event.", configuration.name, storage)
     return FixedParts(
         mesh=setup.mesh_digest,
         conditions=[condition.to_dict() for condition in setup.boundary_conditions],
         time_axis={"start": axis.start, "dt": axis.dt, "n_steps": axis.n_steps},
         events=events,
-        wavefield_sampling_interval=sampling_interval(configuration.wavefield_compression, setup, mesh),
+        storage=storage.to_dict(),
         digests=_digests(project, configuration, events),
     )
 
@@ -283,7 +298,7 @@ class InverseProblem:
             misfit_configuration=self.misfit_configuration,
             events=self.events,
             observed=self.observed,
-            wavefield_sampling_interval=self.fixed.wavefield_sampling_interval,
+            storage=wavetree.config.load(self.fixed.storage),
         )
         if mesh_digest == self.fixed.mesh:
             self.project.simulations.register(problem.forward_tasks.values())

@@ -21,6 +21,9 @@ __all__ = ["Medium", "MeshResolution", "mesh_from_domain", "resolved_frequency"]
 
 _POINTS_PER_WAVELENGTH = 5.0
 _MAX_NODES = 2**31 - 1
+# Of the way to the middle of an element: more than the tolerance with which models have their edges, and too
+# little to be seen in their values.
+_INWARDS = 1e-5
 
 Bounds = tuple[tuple[float, float], ...]
 
@@ -89,7 +92,8 @@ def mesh_from_domain(domain: Box, model: Medium, mesh_resolution: MeshResolution
     Notes
     -----
     Element size h = v_min / (f elements_per_wavelength), v_min the slowest wave of the model inside
-    the domain; counts are rounded up, so elements are at most that large.
+    the domain; counts are rounded up, so elements are at most that large. The model is sampled a hair inside
+    every element: where it jumps on faces of elements, it jumps between them.
     """
     bounds = domain.bounds
     v_min = model.slowest_velocity(bounds)
@@ -108,9 +112,15 @@ def mesh_from_domain(domain: Box, model: Medium, mesh_resolution: MeshResolution
         )
     counts = [max(1, math.ceil(n * (1.0 - 1e-9))) for n in wanted]
     mesh = box_mesh(bounds, counts, shape_order=min(order, MAX_SHAPE_ORDER))
-    for name, values in model.evaluate(mesh.node_coordinates(order)).items():
+    for name, values in model.evaluate(_inside(mesh, order)).items():
         mesh.element_nodal_fields[name] = values
     return mesh
+
+
+def _inside(mesh: Mesh, order: int) -> np.ndarray:
+    """Nodes (nelem, n_nodes, dim), moved towards the middle of their element."""
+    nodes = mesh.node_coordinates(order)
+    return np.asarray(nodes + _INWARDS * (mesh.get_element_centroid()[:, None] - nodes))
 
 
 def resolved_frequency(mesh: Mesh, slowest_velocity: np.ndarray) -> float:

@@ -1,7 +1,9 @@
-"""Actions on a project: misfits and gradients of simulations."""
+"""Actions on a project: misfits and gradients of simulations, smoothing."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,15 +12,20 @@ from wavetree.arrays import read_arrays
 from wavetree.errors import Cancelled
 from wavetree.mesh import Mesh, gradient_mesh
 from wavetree.project.events import EventSelection
+from wavetree.project.gradient_check import check_gradient
 from wavetree.project.pipeline import MisfitProblem, Pipeline, Resources, warn_of_misfits
-from wavetree.project.setup import sampling_interval
+from wavetree.project.setup import resolve_storage
 from wavetree.project.simulations import threads_of
 from wavetree.simulation.configuration import WavefieldCompression
+from wavetree.smoothing import ConstantSmoothing, smooth_model
+from wavetree.testing import GradientCertificate
 
 if TYPE_CHECKING:
     from wavetree.project.project import Project
 
 __all__ = ["Actions", "InversionActions"]
+
+_log = logging.getLogger("wavetree")
 
 
 class Actions:
@@ -35,7 +42,7 @@ class Actions:
 
 
 class InversionActions:
-    """Misfits and gradients of simulations; ``p.actions.inversion``.
+    """Misfits, gradients and smoothing; ``p.actions.inversion``.
 
     Parameters
     ----------
@@ -102,7 +109,8 @@ class InversionActions:
         site_name, ranks_per_job
             Where and how to run what is missing.
         wavefield_compression
-            How the forward wavefields are kept; None keeps every time step where that is small enough.
+            How the forward wavefields are kept; None keeps every time step if that takes 2 GiB or less, else
+            fewer.
         block
             Wait for the results.
 
@@ -159,24 +167,100 @@ class InversionActions:
                 total[parameter] = total[parameter] + values if parameter in total else values
         return gradient_mesh(self._project.meshes.get(problem.setup.mesh_digest), total)
 
+    def check_gradient(
+        self, simulation_configuration: Any, misfit_configuration: Any, events: EventSelection = None,
+        parameters: Iterable[str] | None = None, wavefield_compression: WavefieldCompression | None = None,
+        generator: np.random.Generator | None = None,
+    ) -> GradientCertificate:  # fmt: skip
+        """Check that the gradient of events is the derivative of the computed misfit.
+
+        The checks run in this process, in float64 with the wavefield of every step; before they begin, the
+        log says how many runs they take, in the order of a hundred for each event.
+
+        Parameters
+        ----------
+        simulation_configuration, misfit_configuration
+            Names of the configurations, or the configurations.
+        events
+            A name, an Event, a list of either, a collection, or None for all: one is enough for most set-ups.
+        parameters
+            Names of the parameters that are changed, for example ``["VP"]``; all of the medium when None.
+        wavefield_compression
+            The storage whose error is measured, together with the precision of the simulation.
+        generator
+            Draws directions and entries; ``numpy.random.default_rng(0)`` when None.
+
+        Returns
+        -------
+        GradientCertificate
+            Dot product defect, Taylor remainders and single entries, and the errors of precision and storage:
+            it prints as a table, has ``passed`` and ``plot()``.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is unknown, or the misfit and so its gradient is zero: the observed data are the
+            synthetic ones.
+        SimulationFailed
+            If the observed data have to be simulated and that fails.
+
+        Notes
+        -----
+        See `wavetree.testing.certify_gradient`.
+        """
+        problem = self.problem(
+            simulation_configuration, misfit_configuration, events, wavefield_compression, gradients=True
+        )
+        misfits = self.compute_misfits(simulation_configuration, misfit_configuration, events)
+        if not any((misfits or {}).values()):
+            raise ValueError(
+                f"the misfit {problem.misfit_configuration.name!r} of {problem.setup.name!r} is zero, and so "
+                "is its gradient; expected observed data that differ from the synthetic ones."
+            )
+        return check_gradient(problem, parameters, generator or np.random.default_rng(0))
+
+    def smooth_model(
+        self, model: Any, smoothing_configuration: ConstantSmoothing,
+        site_name: str = "local", ranks_per_job: int = 1,
+    ) -> Mesh:  # fmt: skip
+        """Return a smoothed model or gradient; see `wavetree.smoothing.smooth_model`.
+
+        Parameters
+        ----------
+        model
+            A mesh, such as a model or a gradient, or the name of a simulation configuration.
+        smoothing_configuration
+            The lengths [m] of the fields that are smoothed; the others stay as they are.
+        site_name, ranks_per_job
+            Where and how to run.
+
+        Raises
+        ------
+        ValueError
+            If the model has no field of a name.
+        """
+        mesh = model if isinstance(model, Mesh) else self._project.simulations.get_mesh(model)
+        return smooth_model(mesh, smoothing_configuration, threads_of(site_name, ranks_per_job))
+
     def problem(
         self, simulation_configuration: Any, misfit_configuration: Any, events: EventSelection = None,
         wavefield_compression: WavefieldCompression | None = None, gradients: bool = False,
     ) -> MisfitProblem:  # fmt: skip
         """Return what misfits (and gradients) of events are to be had of, as the pipeline takes it."""
         project = self._project
-        setup = project.simulations.setup(simulation_configuration)
         misfit = project.misfit_configuration(misfit_configuration)
         selected = project.events.select(events)
-        interval = None
+        project.simulations.check(simulation_configuration, selected)
+        setup = project.simulations.setup(simulation_configuration)
+        storage = None
         if gradients:
-            interval = sampling_interval(wavefield_compression, setup, project.meshes.get(setup.mesh_digest))
+            storage = resolve_storage(project.store, project.meshes, setup, selected, wavefield_compression)
         return MisfitProblem(
             setup=setup,
             misfit_configuration=misfit,
             events=tuple(selected),
             observed=project.waveforms.observed(misfit.observed_data, selected),
-            wavefield_sampling_interval=interval,
+            storage=storage,
         )
 
     def _advance(
@@ -187,7 +271,11 @@ class InversionActions:
         simulations.register(problem.forward_tasks.values())
         simulations.register(data.task for data in problem.observed.values() if data.task is not None)
         key = f"{problem.digest()}/{gradients}"
-        pipeline = self._open.pop(key, None) or self._project.pipeline(problem, resources)
+        pipeline = self._open.pop(key, None)
+        if pipeline is None:
+            pipeline = self._project.pipeline(problem, resources)
+            if gradients:
+                _log.info("Gradients of %s: %s an event.", problem.setup.name, problem.storage)
         if block:
             if not pipeline.wait(gradients):
                 raise Cancelled("the simulations were cancelled; what is finished is kept.")
@@ -198,7 +286,7 @@ class InversionActions:
         return None
 
     def _stored_gradient(self, problem: MisfitProblem, name: str) -> dict[str, np.ndarray] | None:
-        """The raw derivative from the wavefield with the smallest sampling interval."""
+        """The raw derivative with the smallest expected error."""
         runner = self._project.runner
         forward, misfit = problem.forward_tasks[name].digest(), problem.misfit_digests[name]
         for record in runner.store.list_gradients(forward, misfit):

@@ -9,7 +9,7 @@ of the user, run in the process that advances the pipeline.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.project.runner import Runner, Task
 from wavetree.project.setup import SimulationSetup
 from wavetree.project.store import GradientRecord
+from wavetree.simulation.storage_plan import StoragePlan
 from wavetree.simulation.task import AdjointTask, ForwardTask
 from wavetree.survey.event import Event
 
@@ -33,6 +34,7 @@ __all__ = [
     "ObservedData",
     "Pipeline",
     "Resources",
+    "check_receiver_field",
     "read_event_data",
     "warn_of_misfits",
 ]
@@ -61,6 +63,15 @@ class ObservedData:
     task: ForwardTask | None = None
 
 
+def check_receiver_field(misfit_configuration: MisfitConfiguration, events: Iterable[Event]) -> None:
+    """Raise ValueError if no receiver of an event records the field that is compared."""
+    name, wanted = misfit_configuration.name, misfit_configuration.receiver_field
+    for event in events:
+        recorded = {field for receiver in event.receivers for field in receiver.fields}
+        if wanted not in recorded:
+            raise unknown_name(f"receiver_field of misfit {name!r} in {event.event_name}", wanted, recorded)
+
+
 @dataclass(frozen=True)
 class MisfitProblem:
     """What misfits and gradients are to be had of.
@@ -75,9 +86,8 @@ class MisfitProblem:
         The events, in the order in which results are given and summed.
     observed
         Observed data by event name.
-    wavefield_sampling_interval
-        Forward runs store the wavefield at every n-th time step, ready for the gradient; None for
-        misfits alone.
+    storage
+        How forward runs keep the wavefield for the gradient; None for misfits alone.
 
     Raises
     ------
@@ -89,26 +99,19 @@ class MisfitProblem:
     misfit_configuration: MisfitConfiguration
     events: tuple[Event, ...]
     observed: Mapping[str, ObservedData]
-    wavefield_sampling_interval: int | None = None
+    storage: StoragePlan | None = None
 
     def __post_init__(self) -> None:
-        field, name = self.misfit_configuration.receiver_field, self.misfit_configuration.name
-        for event in self.events:
-            recorded = {field for receiver in event.receivers for field in receiver.fields}
-            if field not in recorded:
-                raise unknown_name(
-                    f"receiver_field of misfit {name!r} in {event.event_name}", field, recorded
-                )
+        check_receiver_field(self.misfit_configuration, self.events)
 
     def digest(self) -> str:
-        """Hash of the forward runs, observed data, misfit and sampling interval."""
-        return content_digest([self.wavefield_sampling_interval, self.misfit_digests])
+        """Hash of the forward runs, observed data, misfit and storage."""
+        return content_digest([self.storage and self.storage.digest(), self.misfit_digests])
 
     @cached_property
     def forward_tasks(self) -> dict[str, ForwardTask]:
         """The forward runs by event name."""
-        interval = self.wavefield_sampling_interval
-        return {str(e.event_name): self.setup.forward_task(e, interval) for e in self.events}
+        return {str(e.event_name): self.setup.forward_task(e, self.storage) for e in self.events}
 
     @cached_property
     def misfit_digests(self) -> dict[str, str]:
@@ -204,8 +207,8 @@ class Pipeline:
         SimulationFailed
             When nothing runs any more and events have failed; the others are done.
         """
-        if self.problem.wavefield_sampling_interval is None:
-            raise ValueError("wavefield_sampling_interval is None; expected a number for gradients.")
+        if self.problem.storage is None:
+            raise ValueError("storage is None; expected a storage plan for gradients.")
         return self._advance(self._advance_gradient)
 
     def wait(self, gradients: bool, timeout: float | None = None, ping: float = 2.0) -> bool:
@@ -296,8 +299,8 @@ class Pipeline:
     def _issue(self, tasks: list[Task]) -> None:
         for task in tasks:
             if isinstance(task, AdjointTask):
-                interval = self.problem.wavefield_sampling_interval or 1
-                record = GradientRecord(interval, task.digest())
+                plan = task.forward.storage
+                record = GradientRecord(plan.expected_error if plan else 0.0, task.digest())
                 self._runner.store.add_gradient(task.forward.digest(), task.adjoint_source_digest, record)
         limit = self._resources.wall_time_in_seconds
         self._runner.issue(tasks, threads=self._resources.threads, wall_time=limit)

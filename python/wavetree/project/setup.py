@@ -7,22 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wavetree.config import content_digest
+from wavetree.config import content_digest, load
 from wavetree.mesh import Mesh
 from wavetree.project.store import Store
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import EventConfiguration, WavefieldCompression
+from wavetree.simulation.core import make_core
 from wavetree.simulation.output import OutputConfiguration
+from wavetree.simulation.receivers import differentiations
+from wavetree.simulation.sources import sample_functions
+from wavetree.simulation.storage_plan import StoragePlan, plan_storage, stored_run
 from wavetree.simulation.task import ForwardTask
-from wavetree.simulation.time_axis import TimeAxis, resolve
+from wavetree.simulation.time_axis import TimeAxis, computed_steps, resolve
 from wavetree.survey.event import Event
 
-__all__ = ["MeshFiles", "SimulationSetup", "resolve_time_axis", "sampling_interval"]
+__all__ = ["MeshFiles", "SimulationSetup", "resolve_storage", "resolve_time_axis"]
 
 # Raised by hand when meshes or time axes of the same input change.
-SETUP_VERSION = 1
-_DEFAULT_WAVEFIELD_BYTES = 2 * 2**30
-_BYTES_PER_VALUE = {"float32": 4, "float64": 8}
+SETUP_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,7 @@ class SimulationSetup:
     time_axis: TimeAxis
 
     def forward_task(
-        self,
-        event: Event,
-        wavefield_sampling_interval: int | None = None,
-        output: OutputConfiguration | None = None,
+        self, event: Event, storage: StoragePlan | None = None, output: OutputConfiguration | None = None
     ) -> ForwardTask:
         """Return the task that simulates an event.
 
@@ -62,8 +61,8 @@ class SimulationSetup:
         ----------
         event
             The event.
-        wavefield_sampling_interval
-            Store the wavefield at every n-th time step for a gradient; None stores none.
+        storage
+            How the wavefield is kept for a gradient; None keeps none.
         output
             Fields of volumes and surfaces that are written besides the records.
         """
@@ -78,7 +77,7 @@ class SimulationSetup:
             time_step_in_seconds=self.time_axis.dt,
             n_steps=self.time_axis.n_steps,
             simulation_name=self.name,
-            wavefield_sampling_interval=wavefield_sampling_interval,
+            storage=storage,
             output=output,
         )
 
@@ -139,9 +138,7 @@ def resolve_time_axis(
     """
     conditions = tuple(boundary_conditions)
     waveforms = event_configuration.waveform_simulation_configuration
-    functions: list[Any] = list(event_configuration.wavelets)
-    own = {source.source_time_function for event in events for source in event.sources}
-    functions += sorted((stf for stf in own if stf is not None), key=lambda stf: stf.digest())
+    functions = _functions(event_configuration, events)
     digests = [item.digest() for item in (waveforms, *functions, *conditions)]
     key = f"time_axis/{content_digest([SETUP_VERSION, mesh_digest, *digests])}"
     known = store.get_note(key)
@@ -152,23 +149,47 @@ def resolve_time_axis(
     return TimeAxis(**known)
 
 
-def sampling_interval(compression: WavefieldCompression | None, setup: SimulationSetup, mesh: Mesh) -> int:
-    """Return at which time steps a wavefield is stored: every n-th.
+def resolve_storage(
+    store: Store,
+    meshes: MeshFiles,
+    setup: SimulationSetup,
+    events: Iterable[Event],
+    compression: WavefieldCompression | None,
+) -> StoragePlan:
+    """Return how the forward wavefields of a simulation's events are kept for gradients.
 
-    Notes
-    -----
-    What an event's wavefield may take is given or 2 GiB, a fixed number: the interval is part of what a
-    gradient depends on and must not change with the machine.
+    What was found once is kept in the store: results depend on it, so it must not change with the machine.
+
+    Raises
+    ------
+    ValueError
+        If the bytes that may be used are too few.
     """
-    compression = compression or WavefieldCompression()
-    if compression.forward_wavefield_sampling_interval is not None:
-        return compression.forward_wavefield_sampling_interval
-    precision = setup.event_configuration.waveform_simulation_configuration.precision
-    snapshot = mesh.dof_map(mesh.tensor_order).n_dofs * _BYTES_PER_VALUE[precision]
-    snapshots = (compression.memory_in_bytes or _DEFAULT_WAVEFIELD_BYTES) // snapshot
-    if snapshots < 2:
-        raise ValueError(
-            f"memory_in_bytes={compression.memory_in_bytes} holds {snapshots} snapshots of {snapshot} bytes; "
-            f"expected room for at least 2, {2 * snapshot} bytes."
+    events, compression = tuple(events), compression or WavefieldCompression()
+    functions = _functions(setup.event_configuration, events)
+    derivatives = differentiations(f for event in events for r in event.receivers for f in r.fields)
+    waveforms, axis = setup.event_configuration.waveform_simulation_configuration, setup.time_axis
+    items = (waveforms, compression, *functions, *setup.boundary_conditions)
+    content = [SETUP_VERSION, setup.mesh_digest, [axis.start, axis.dt, axis.n_steps], derivatives]
+    key = f"storage/{content_digest([*content, *(item.digest() for item in items)])}"
+    known = store.get_note(key)
+    if known is None:
+        filtered = waveforms.temporal_dispersion_correction
+        n_steps = computed_steps(axis, filtered)
+        core = make_core(
+            meshes.get(setup.mesh_digest), setup.boundary_conditions, waveforms.precision, threads=1
         )
-    return max(1, -(-setup.time_axis.n_steps // (snapshots - 1)))
+        samples = sample_functions(functions, axis, (n_steps, 2 * n_steps), filtered)
+        known = plan_storage(stored_run(core, n_steps, samples, derivatives), compression).to_dict()
+        store.set_note(key, known)
+    plan: StoragePlan = load(known)
+    return plan
+
+
+def _functions(event_configuration: EventConfiguration, events: Iterable[Event]) -> list[Any]:
+    """The source time functions of all events."""
+    own = {source.source_time_function for event in events for source in event.sources}
+    return [
+        *event_configuration.wavelets,
+        *sorted((stf for stf in own if stf is not None), key=lambda stf: stf.digest()),
+    ]

@@ -19,7 +19,9 @@ from wavetree.project.events import EventSelection
 from wavetree.project.setup import SETUP_VERSION, SimulationSetup, resolve_time_axis
 from wavetree.simulation.configuration import build_mesh, resolve_boundary_conditions
 from wavetree.simulation.output import OutputConfiguration
+from wavetree.simulation.placement import check_events
 from wavetree.simulation.task import ForwardTask
+from wavetree.survey.event import Event
 
 if TYPE_CHECKING:
     from wavetree.project.project import Project
@@ -72,6 +74,8 @@ class Simulations:
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        # Digests of meshes and events that were found to fit; looking costs a search in the mesh.
+        self._checked: set[tuple[str, str]] = set()
 
     def list(self) -> Names:
         """Return the names of all simulation configurations."""
@@ -110,22 +114,22 @@ class Simulations:
         Raises
         ------
         ValueError
-            For unknown names, and input that is found to be bad before anything runs.
+            For unknown names, and input that is found to be bad before anything runs: sources and receivers
+            outside the mesh or in a medium that does not have them, for example.
         ConflictError
             If results that were computed with other content exist and are not to be deleted.
         """
         threads = threads_of(site_name, ranks_per_job)
         name = self._name(simulation_configuration)
         output = _output(extra_output_configuration)
+        self.check(name, self._project.events.select(events))
         tasks = self.tasks(name, events, output)
-        mesh = self.get_mesh(name)
         if output is not None:
-            output.check(mesh, min(task.n_steps for task in tasks.values()))
+            output.check(self.get_mesh(name), min(task.n_steps for task in tasks.values()))
         self._settle_conflicts(name, tasks, delete_conflicting_previous_results)
         runner = self._project.runner
         missing = [event for event, task in tasks.items() if not runner.is_done(task)]
         for task in tasks.values():
-            task.event.resolve(mesh)  # says now, not in the run, which side set is missed
             self._write_input(task)
         self._project.store.set_simulation_events(name, {e: t.digest() for e, t in tasks.items()})
         self._note_output(tasks.values())
@@ -263,6 +267,15 @@ class Simulations:
         """Return a task with the output that was last asked for with it."""
         asked = self._project.store.get_note(_output_key(task.digest()))
         return task if asked is None else replace(task, output=wavetree.config.load(asked))
+
+    def check(self, simulation_configuration: Any, events: Iterable[Event]) -> None:
+        """Raise ValueError for events that cannot be simulated; see `check_events`."""
+        digest, _ = self.mesh_and_conditions(simulation_configuration)
+        keys = {(digest, event.digest()): event for event in events}
+        fresh = {key: event for key, event in keys.items() if key not in self._checked}
+        if fresh:
+            check_events(self._project.meshes.get(digest), fresh.values())
+            self._checked |= fresh.keys()
 
     def register(self, tasks: Iterable[ForwardTask]) -> None:
         """Count tasks that something else runs as launched, unless the events were launched before."""

@@ -33,8 +33,7 @@ CREATE TABLE tasks (digest TEXT PRIMARY KEY, kind TEXT NOT NULL, label TEXT NOT 
 CREATE TABLE simulation_events (id INTEGER PRIMARY KEY, simulation TEXT NOT NULL, event TEXT NOT NULL,
     task TEXT NOT NULL, UNIQUE (simulation, event));
 CREATE TABLE gradients (forward TEXT NOT NULL, adjoint_source TEXT NOT NULL,
-    sampling_interval INTEGER NOT NULL, task TEXT NOT NULL,
-    PRIMARY KEY (forward, adjoint_source, sampling_interval));
+    expected_error REAL NOT NULL, task TEXT NOT NULL, PRIMARY KEY (forward, adjoint_source, task));
 CREATE TABLE iterations (problem TEXT NOT NULL, id INTEGER NOT NULL, parent INTEGER,
     revision INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (problem, id));
 CREATE TABLE notes (key TEXT PRIMARY KEY, document TEXT NOT NULL);
@@ -67,9 +66,9 @@ class TaskRecord:
 
 @dataclass(frozen=True)
 class GradientRecord:
-    """A gradient that was computed: which task made it, from a field stored at which interval."""
+    """A gradient that was computed: which task made it, and the forecast of its relative error."""
 
-    sampling_interval: int
+    expected_error: float
     task: str
 
 
@@ -315,14 +314,14 @@ class Store:
         with self._transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO gradients VALUES (?, ?, ?, ?)",
-                (forward, adjoint_source, gradient.sampling_interval, gradient.task),
+                (forward, adjoint_source, gradient.expected_error, gradient.task),
             )
 
     def list_gradients(self, forward: str, adjoint_source: str) -> list[GradientRecord]:
         """Return the gradients recorded for that pair, the most exact first."""
         sql = (
-            "SELECT sampling_interval, task FROM gradients WHERE forward=? AND adjoint_source=? "
-            "ORDER BY sampling_interval"
+            "SELECT expected_error, task FROM gradients WHERE forward=? AND adjoint_source=? "
+            "ORDER BY expected_error"
         )
         return [GradientRecord(*row) for row in self._query(sql, (forward, adjoint_source))]
 

@@ -146,6 +146,7 @@ class Waveforms:
         if kind == EXTERNAL:
             selected = self._project.events.select(events)
             return {str(e.event_name): self._external(name, str(e.event_name)) for e in selected}
+        self._project.simulations.check(name, self._project.events.select(events))
         runner = self._project.runner
         return {
             event: ObservedData(task.digest(), runner.folder(task) / "waveforms.h5", task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -57,7 +57,7 @@ class WaveformSimulationConfiguration(Configuration):
     attenuation
         Must be False: media do not attenuate.
     boundary_conditions
-        Conditions on side sets; sides without one are rigid.
+        Conditions on side sets; without one, sides are rigid for fluids and free for solids.
     precision
         ``"float32"`` or ``"float64"``.
     receiver_sampling_interval_in_time_steps
@@ -210,7 +210,8 @@ class SimulationConfiguration(Configuration):
     event_configuration
         Wavelet and time span.
     absorbing_boundaries
-        Absorbing sides; when None, sides without a boundary condition are rigid.
+        Absorbing sides; when None, sides without a boundary condition are rigid for fluids and free for
+        solids.
     topography_configuration
         Must be None: the domain is a box.
     """
@@ -287,7 +288,8 @@ class UnstructuredMeshSimulationConfiguration(Configuration):
     tensor_order
         Order of the wavefield, 1 to 8; fields of other orders are interpolated.
     absorbing_boundaries
-        Absorbing sides; when None, sides without a boundary condition are rigid.
+        Absorbing sides; when None, sides without a boundary condition are rigid for fluids and free for
+        solids.
     """
 
     name: Name
@@ -444,8 +446,9 @@ def resolve_boundary_conditions(
     absorbing = configuration.absorbing_boundaries
     if absorbing is None:
         return own
+    free = tuple(name for name in absorbing.free_surface or () if name not in taken)
     sides = [name for name in mesh.side_sets if name not in taken]
-    return own + (absorbing.resolve(sides) if sides else ())
+    return own + (replace(absorbing, free_surface=free or False).resolve(sides) if sides else ())
 
 
 def _mesh_of_model(

@@ -110,6 +110,25 @@ class Core:
         """Return the compiled view of snapshots (n_stored, n_values) at time steps (n_stored,)."""
         return _STORES[self.precision](steps, weights, snapshots)
 
+    def get_state(self, state: Any, values: np.ndarray) -> None:
+        """Write field and velocity of a compiled state into an array (2, n_values)."""
+        begin = 0
+        for part in range(len(self.parts)):
+            for row, velocity in zip(values, (False, True), strict=True):
+                field = self.compiled.field(state, part, velocity)
+                row[begin : begin + field.size] = field.ravel()
+            begin += field.size
+
+    def set_state(self, state: Any, values: np.ndarray) -> None:
+        """Give a compiled state field and velocity from an array (2, n_values)."""
+        begin = 0
+        for part in range(len(self.parts)):
+            shape = (self.compiled.n_dofs(part), self.compiled.n_components(part))
+            end = begin + shape[0] * shape[1]
+            for row, velocity in zip(values, (False, True), strict=True):
+                self.compiled.set_field(state, part, row[begin:end].reshape(shape), velocity)
+            begin = end
+
     def derivative(self, by_coefficient: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the derivative by the domain's parameters, (nelem, n_nodes) by name.
 

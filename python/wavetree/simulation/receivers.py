@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,14 @@ import numpy as np
 from wavetree.mesh.interpolation import lagrange_matrix
 from wavetree.simulation import dispersion
 from wavetree.simulation.core import Core
+from wavetree.simulation.placement import check_receivers
 from wavetree.simulation.rows import Operator, Rows, symmetric_pairs
 from wavetree.survey.receiver.fields import FIELDS, ReceiverField
 from wavetree.survey.receiver.receiver import PointReceiver
 
-__all__ = ["Receivers", "basis_weights"]
+__all__ = ["Receivers", "basis_weights", "differentiations"]
+
+_BY_PLACE = ("gradient-of-phi", "strain", "stress", "gradient-of-displacement")
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Receivers:
 
     def __init__(self, core: Core, receivers: Sequence[PointReceiver]) -> None:
         self._core, self._receivers = core, list(receivers)
-        _check_media(core, self._receivers)
+        check_receivers(core.mesh, self._receivers)
         rows = [Rows() for _ in core.parts]
         numbers: dict[str, list[range]] = {}
         for receiver in self._receivers:
@@ -247,22 +250,6 @@ def _coefficients(field: str, dim: int) -> list[np.ndarray]:
     return list(value)
 
 
-def _check_media(core: Core, receivers: Sequence[PointReceiver]) -> None:
-    """Refuse fields that the medium at a receiver does not have; on an interface both media are there."""
-    positions = np.array([receiver.location for receiver in receivers]).reshape(-1, core.mesh.dim)
-    parts = core.part_of_element[core.mesh.locate(positions)[0]]
-    for receiver, position, part in zip(receivers, positions, parts, strict=True):
-        for name in receiver.fields:
-            medium = FIELDS[name].medium
-            if medium != core.media[part] and not _touches(core, medium, position):
-                receiver.check_medium(core.media[part])
-
-
-def _touches(core: Core, medium: str, position: np.ndarray) -> bool:
-    if medium not in core.media:
-        return False
-    try:
-        core.locate(core.media.index(medium), position[None])
-    except ValueError:
-        return False
-    return True
+def differentiations(fields: Iterable[str]) -> int:
+    """Return how many times records are differentiated by time or place, at most over the fields."""
+    return max((FIELDS[name].time_derivative + (name in _BY_PLACE) for name in fields), default=0)

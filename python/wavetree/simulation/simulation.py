@@ -14,19 +14,27 @@ from wavetree import _core
 from wavetree.data.event_data import EventData
 from wavetree.errors import unknown_name
 from wavetree.mesh import Mesh, gradient_mesh
-from wavetree.simulation import dispersion
 from wavetree.simulation.boundary import BoundaryCondition
-from wavetree.simulation.configuration import WaveformSimulationConfiguration
+from wavetree.simulation.configuration import WavefieldCompression, WaveformSimulationConfiguration
 from wavetree.simulation.core import PRECISIONS, make_core
 from wavetree.simulation.medium import medium
 from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.output_file import write_output
-from wavetree.simulation.receivers import Receivers
+from wavetree.simulation.receivers import Receivers, differentiations
 from wavetree.simulation.sampling import RecordSampling
+from wavetree.simulation.simulation_plan import SimulationPlan
 from wavetree.simulation.source_derivative import AdjointResult, SourceReadings
 from wavetree.simulation.sources import Sources, silent_from
-from wavetree.simulation.storage import AdjointRun, ForwardRun, Observer, Snapshots
-from wavetree.simulation.time_axis import TimeAxis, maximum_time_step, resolve
+from wavetree.simulation.storage import AdjointRun, ForwardRun, Observer, Snapshots, StorageScheme
+from wavetree.simulation.storage_plan import (
+    StoragePlan,
+    StoredRun,
+    interval_plan,
+    make_scheme,
+    plan_storage,
+    stored_run,
+)
+from wavetree.simulation.time_axis import TimeAxis, computed_steps, maximum_time_step, resolve
 from wavetree.survey.receiver.receiver import PointReceiver, Receiver
 from wavetree.survey.source.source import PointSource, Source
 
@@ -37,58 +45,6 @@ _DISPERSION = {
     True: "unfiltered: fields have the time stepping's dispersion that is removed from the records",
     False: "unfiltered: fields and records have the time stepping's dispersion",
 }
-
-
-@dataclass(frozen=True)
-class SimulationPlan:
-    """What a simulation will do and need.
-
-    Attributes
-    ----------
-    n_elements, n_values, order
-        Elements of the mesh with its absorbing layers, values of the wavefield, polynomial order.
-    time_axis
-        The time axis of the records.
-    n_steps
-        Time steps that are computed: those of the time axis, and a few more that the filter of the records
-        needs at their end.
-    maximum_time_step
-        Largest stable time step [s].
-    memory_in_bytes
-        Working memory without stored wavefields.
-    snapshot_in_bytes
-        One stored snapshot of the wavefield.
-    point_updates
-        Element-node updates of one forward run.
-    """
-
-    n_elements: int
-    n_values: int
-    order: int
-    time_axis: TimeAxis
-    n_steps: int
-    maximum_time_step: float
-    memory_in_bytes: int
-    snapshot_in_bytes: int
-    point_updates: int
-
-    def __str__(self) -> str:
-        axis = self.time_axis
-        return "\n".join(
-            [
-                "SimulationPlan",
-                f"    {self.n_elements} elements of order {self.order}, {self.n_values} values",
-                (
-                    f"    {self.n_steps} steps of {axis.dt:.4g} s "
-                    f"(stable up to {self.maximum_time_step:.4g} s), {axis.start:.4g} to {axis.end:.4g} s"
-                ),
-                (
-                    f"    {self.memory_in_bytes / 2**20:.1f} MiB, "
-                    f"{self.snapshot_in_bytes / 2**20:.2f} MiB a snapshot"
-                ),
-                f"    {self.point_updates / 1e6:.4g} million element-node updates",
-            ]
-        )
 
 
 class Simulation:
@@ -196,11 +152,16 @@ class Simulation:
     @property
     def n_steps(self) -> int:
         """Number of computed time steps, at least the samples of the time axis."""
-        n_samples = self.time_axis.n_samples
-        return n_samples + (dispersion.margin(n_samples) if self._filtered else 0)
+        return computed_steps(self.time_axis, self._filtered)
 
-    def plan(self) -> SimulationPlan:
-        """Return size, time axis, memory and cost without running anything."""
+    def plan(self, wavefield_compression: WavefieldCompression | None = None) -> SimulationPlan:
+        """Return size, time axis, memory and cost without running anything.
+
+        Parameters
+        ----------
+        wavefield_compression
+            How a gradient's forward wavefield is to be kept; None leaves it to `plan_storage`.
+        """
         n_elements, order = self._core.medium_mesh.nelem, self.mesh.tensor_order
         n_values = self._core.compiled.n_values
         return SimulationPlan(
@@ -213,13 +174,41 @@ class Simulation:
             memory_in_bytes=self._core.compiled.memory_in_bytes,
             snapshot_in_bytes=n_values * np.dtype(self.precision).itemsize,
             point_updates=n_elements * (order + 1) ** self.mesh.dim * self.n_steps,
+            storage=self.storage_plan(wavefield_compression),
         )
+
+    def storage_plan(self, storage: int | WavefieldCompression | StoragePlan | None = None) -> StoragePlan:
+        """Return how the forward wavefield is kept for a gradient.
+
+        Parameters
+        ----------
+        storage
+            Every how many steps it is stored, or how many bytes it may take, or the plan itself. None leaves
+            it to `wavetree.simulation.storage_plan.plan_storage`.
+
+        Raises
+        ------
+        ValueError
+            If the bytes are too few.
+        """
+        if isinstance(storage, StoragePlan):
+            return storage
+        run = self.stored_run
+        if storage is None or isinstance(storage, WavefieldCompression):
+            return plan_storage(run, storage)
+        return interval_plan(run, int(storage))
+
+    @property
+    def stored_run(self) -> StoredRun:
+        """What a storage plan depends on."""
+        functions = self._functions(2 * self.n_steps)
+        return stored_run(self._core, self.n_steps, functions, differentiations(self._receivers.fields))
 
     # -- forward -------------------------------------------------------------------------------
 
     def run(
         self,
-        wavefield_sampling_interval: int | None = None,
+        storage: int | WavefieldCompression | StoragePlan | None = None,
         control: Any = None,
         *,
         output: OutputConfiguration | None = None,
@@ -229,8 +218,9 @@ class Simulation:
 
         Parameters
         ----------
-        wavefield_sampling_interval
-            Keep the wavefield at every n-th step for `gradient`; None keeps none.
+        storage
+            Keep the wavefield for `gradient`: every how many steps, within how many bytes, or a plan; None
+            keeps none.
         control
             `wavetree._core.Control` that shows the progress and can cancel the run.
         output
@@ -251,13 +241,13 @@ class Simulation:
             If the output cannot be written.
         """
         store, n_steps = None, self.n_steps
-        if wavefield_sampling_interval is not None:
-            store = Snapshots(self._core, self.n_steps, wavefield_sampling_interval)
+        if storage is not None:
+            store = make_scheme(self._core, self.n_steps, self.storage_plan(storage))
             n_steps = store.n_steps
         samples = self._receivers.samples(n_steps)
-        state = self._core.compiled.start(self.time_axis.dt)
         with self._writing(output, output_folder) as observer:
             run = self._forward_run(n_steps, samples, control, observer)
+            state = run.start()
             if store is None:
                 run.advance(state, n_steps)
             else:
@@ -280,7 +270,7 @@ class Simulation:
         """
         samples, energy = self._receivers.samples(self.n_steps), np.zeros(self.n_steps)
         run = self._forward_run(self.n_steps, samples, None)
-        run.advance(self._core.compiled.start(self.time_axis.dt), self.n_steps, energy=energy)
+        run.advance(run.start(), self.n_steps, energy=energy)
         return energy
 
     @property
@@ -290,9 +280,12 @@ class Simulation:
         Raises
         ------
         ValueError
-            If no run has stored it.
+            If no run has stored it, or not as snapshots in full precision.
         """
-        return self._stored_field().store.snapshots
+        store = self._stored_field().store
+        if not isinstance(store, Snapshots):
+            raise ValueError("the wavefield is not stored as snapshots; run with storage=1 or more first.")
+        return store.snapshots
 
     @property
     def stored(self) -> dict[str, np.ndarray]:
@@ -304,27 +297,27 @@ class Simulation:
             If no run has stored it.
         """
         stored = self._stored_field()
-        arrays = {"wavefield": stored.store.snapshots}
+        arrays = stored.store.arrays()
         if "stress" in self._receivers.fields:
             arrays |= {f"samples_{part}": rows for part, rows in enumerate(stored.samples)}
         return arrays
 
-    def restore(self, stored: Mapping[str, np.ndarray], wavefield_sampling_interval: int) -> None:
+    def restore(self, stored: Mapping[str, np.ndarray], storage: int | StoragePlan) -> None:
         """Take over a stored forward run in place of a run.
 
         Parameters
         ----------
         stored
             What `stored` returned after a run of the same simulation.
-        wavefield_sampling_interval
-            The interval of that run.
+        storage
+            The interval or the plan of that run.
 
         Raises
         ------
         ValueError
-            If it belongs to another simulation or interval.
+            If it belongs to another simulation or plan.
         """
-        store = Snapshots(self._core, self.n_steps, wavefield_sampling_interval, stored["wavefield"])
+        store = make_scheme(self._core, self.n_steps, self.storage_plan(storage), stored)
         samples = [stored[f"samples_{k}"] for k in range(len(self._core.parts)) if f"samples_{k}" in stored]
         self._stored = _Stored(store, samples)
 
@@ -351,6 +344,7 @@ class Simulation:
         The transpose of the forward run, step by step; exact to rounding if every step is stored.
         """
         stored, compiled, dt = self._stored_field(), self._core.compiled, self.time_axis.dt
+        control = control or _core.Control()
         by_record = self._checked_adjoint_sources(adjoint_sources)
         by_sample = self._receivers.adjoint(by_record, self.n_steps, self._filtered)
         n_steps = stored.store.n_steps
@@ -364,7 +358,8 @@ class Simulation:
             ],
             [rows.series(a) for rows, a in zip(readings.operators, at_sources, strict=True)],
             n_steps + 1,
-            control or _core.Control(),
+            control,
+            self._forward_run(n_steps, None, control),
         )
         state = compiled.start_adjoint(dt, n_steps)
         stored.store.adjoint(run, state)
@@ -418,7 +413,7 @@ class Simulation:
 
     def _stored_field(self) -> _Stored:
         if self._stored is None:
-            raise ValueError("no wavefield is stored; run with wavefield_sampling_interval=1 or more first.")
+            raise ValueError("no wavefield is stored; run with storage=1 or more first.")
         return self._stored
 
     def _functions(self, n_steps: int) -> np.ndarray:
@@ -443,14 +438,17 @@ class Simulation:
         return write_output(self._core, output, Path(folder), self.time_axis, attributes)
 
     def _forward_run(
-        self, n_steps: int, samples: list[np.ndarray], control: Any, observer: Observer | None = None
+        self, n_steps: int, samples: list[np.ndarray] | None, control: Any, observer: Observer | None = None
     ) -> ForwardRun:
+        """The forward run that writes the receivers' samples (n_rows, n_steps), if they are given."""
         functions = self._functions(n_steps)
-        driving = self._sources.samples(functions)
+        receivers = [] if samples is None else zip(self._receivers.operators, samples, strict=True)
         return ForwardRun(
             self._core,
-            [rows.series(f) for rows, f in zip(self._sources.operators, driving, strict=True)],
-            [rows.series(s) for rows, s in zip(self._receivers.operators, samples, strict=True)],
+            self.time_axis.dt,
+            self._sources.operators,
+            self._sources.samples(functions),
+            [rows.series(s) for rows, s in receivers],
             n_steps,
             silent_from(functions),
             control or _core.Control(),
@@ -496,5 +494,5 @@ class Simulation:
 class _Stored:
     """What a forward run left: the field, and the receivers' samples (n_rows, n_steps) per part."""
 
-    store: Snapshots
+    store: StorageScheme
     samples: list[np.ndarray]

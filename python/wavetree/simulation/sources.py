@@ -9,12 +9,14 @@ import numpy as np
 
 from wavetree.simulation import dispersion
 from wavetree.simulation.core import Core
+from wavetree.simulation.placement import source_media
 from wavetree.simulation.receivers import basis_weights
 from wavetree.simulation.rows import Operator, Rows, symmetric_pairs
 from wavetree.simulation.time_axis import TimeAxis
 from wavetree.survey.source.source import PointSource
+from wavetree.survey.stf import SourceTimeFunction
 
-__all__ = ["FluidMoment", "SourceTerm", "Sources", "silent_from"]
+__all__ = ["FluidMoment", "SourceTerm", "Sources", "sample_functions", "silent_from"]
 
 # Of the largest sample: what is smaller does not drive the wavefield any more.
 _SILENT = 1e-6
@@ -87,19 +89,17 @@ class Sources:
 
     def __init__(self, core: Core, sources: Sequence[PointSource]) -> None:
         self._core, self._sources = core, list(sources)
-        positions = np.array([s.location for s in self._sources]).reshape(-1, core.mesh.dim)
-        parts = core.part_of_element[core.mesh.locate(positions)[0]]
+        parts = [core.media.index(medium) for medium in source_media(core.mesh, self._sources)]
         rows = [Rows() for _ in core.parts]
         self._row_source: list[list[int]] = [[] for _ in core.parts]
         self._terms: list[SourceTerm] = []
         for index, (source, part) in enumerate(zip(self._sources, parts, strict=True)):
-            source.check_medium(core.media[part])
             if source.source_time_function is None:
                 raise ValueError(
                     f"the source at {source.location} has no source_time_function; give it one, for example "
                     "Ricker(center_frequency=...)."
                 )
-            term = self._term(source, int(part))
+            term = self._term(source, part)
             rows[part].add(source.location, [np.tensordot(term.amplitudes, term.units, 1)])
             self._row_source[part].append(index)
             self._terms.append(term)
@@ -167,13 +167,9 @@ class Sources:
         filtered
             Whether the dispersion of the time stepping is removed.
         """
-        times = self.evaluation_times(axis, n_computed, filtered)
-        samples = np.zeros((len(self._sources), n_steps))
-        for row, source in zip(samples, self._sources, strict=True):
-            assert source.source_time_function is not None
-            values = source.source_time_function.evaluate(times)
-            row[:] = (dispersion.filter_source(values, 2 * n_computed) if filtered else values)[:n_steps]
-        return samples
+        return sample_functions(
+            [source.source_time_function for source in self._sources], axis, (n_computed, n_steps), filtered
+        )
 
     def functions_transpose(self, by_function: np.ndarray, n_computed: int, filtered: bool) -> np.ndarray:
         """Apply the transpose of the map from evaluated source time functions to `functions`.
@@ -225,6 +221,35 @@ class Sources:
                 by_m0 = float(functions[index] @ by_function[index]) / term.moment.m0
                 result[term.part][0, term.moment.element] += by_m0 * term.moment.weights
         return result
+
+
+def sample_functions(
+    functions: Sequence[SourceTimeFunction | None], axis: TimeAxis, n_steps: tuple[int, int], filtered: bool
+) -> np.ndarray:
+    """Return source time functions at the computed steps (n_functions, n_steps[1]).
+
+    Parameters
+    ----------
+    functions
+        Source time functions.
+    axis
+        Start and step.
+    n_steps
+        Computed steps of a run that stores nothing: the filter's length, whatever is stored. Then the number
+        of steps asked for, up to twice as many.
+    filtered
+        Whether the dispersion of the time stepping is removed.
+    """
+    # Filtered on a length that does not depend on what is stored, for the same bits with and without.
+    n_samples = 2 * n_steps[0]
+    n_extended = dispersion.extended_length(n_samples) if filtered else n_samples
+    times = axis.start + axis.dt * np.arange(n_extended)
+    samples = np.zeros((len(functions), n_steps[1]))
+    for row, function in zip(samples, functions, strict=True):
+        assert function is not None
+        values = function.evaluate(times)
+        row[:] = (dispersion.filter_source(values, n_samples) if filtered else values)[: n_steps[1]]
+    return samples
 
 
 def silent_from(functions: np.ndarray) -> int:

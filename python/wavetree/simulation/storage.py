@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from wavetree.errors import Cancelled
 from wavetree.simulation.core import Core
+from wavetree.simulation.rows import Operator
 from wavetree.simulation.wavefield import extra_steps, smooth_adjoint_sources, storage_schedule
 
-__all__ = ["AdjointRun", "ForwardRun", "Observer", "Snapshots"]
+__all__ = [
+    "AdjointRun",
+    "ForwardRun",
+    "Observer",
+    "Snapshots",
+    "StorageScheme",
+    "StoredSteps",
+    "checked",
+]
 
 
 class Observer(Protocol):
@@ -32,8 +42,12 @@ class ForwardRun:
     ----------
     core
         The compiled simulation.
-    sources, receivers
-        Compiled series of every part; receivers may be empty.
+    dt
+        Time step [s].
+    operators, driving
+        Rows of the sources of every part, and their samples (n_rows, n_samples).
+    receivers
+        Compiled series of every part; may be empty.
     n_samples
         Length of the series.
     source_end
@@ -45,7 +59,9 @@ class ForwardRun:
     """
 
     core: Core
-    sources: list[Any]
+    dt: float
+    operators: list[Operator]
+    driving: list[np.ndarray]
     receivers: list[Any]
     n_samples: int
     source_end: int
@@ -53,7 +69,13 @@ class ForwardRun:
     observer: Observer | None = None
 
     def advance(self, state: Any, end: int, store: Any = None, energy: np.ndarray | None = None) -> None:
-        """Advance a state to a time step, leaving snapshots in a compiled store."""
+        """Advance a state to a time step, leaving snapshots in a compiled store.
+
+        Raises
+        ------
+        Cancelled
+            If the control asked for it.
+        """
         if self.observer is None:
             return self._advance(state, end, store, energy)
         self.observer.see(state)
@@ -63,16 +85,32 @@ class ForwardRun:
         return None
 
     def _advance(self, state: Any, end: int, store: Any, energy: np.ndarray | None) -> None:
+        _look_at(self.control)
         self.core.compiled.forward(
             state,
             end,
-            self.sources,
+            [rows.series(f) for rows, f in zip(self.operators, self.driving, strict=True)],
             self.receivers,
             self.n_samples,
             self.source_end,
             store,
             energy,
             self.control,
+        )
+
+    def start(self) -> Any:
+        """Return the state at rest, from which the run starts."""
+        return self.core.compiled.start(self.dt)
+
+    def later(self, step: int) -> ForwardRun:
+        """Return the run from a time step on, which it counts as 0, without receivers and observer."""
+        return replace(
+            self,
+            driving=[np.ascontiguousarray(samples[:, step:]) for samples in self.driving],
+            receivers=[],
+            n_samples=self.n_samples - step,
+            source_end=max(0, self.source_end - step),
+            observer=None,
         )
 
 
@@ -90,6 +128,8 @@ class AdjointRun:
         Length of the series.
     control
         Shows the progress and can cancel.
+    forward
+        The forward run, to compute again what was not stored.
     """
 
     core: Core
@@ -97,12 +137,68 @@ class AdjointRun:
     sources: list[Any]
     n_samples: int
     control: Any
+    forward: ForwardRun
 
     def go_back(self, state: Any, begin: int, store: Any) -> None:
-        """Take an adjoint state back to a time step, with the snapshots of the steps passed."""
+        """Take an adjoint state back to a time step, with the snapshots of the steps passed.
+
+        Raises
+        ------
+        Cancelled
+            If the control asked for it.
+        """
+        _look_at(self.control)
         self.core.compiled.adjoint(
             state, begin, self.receivers, self.sources, self.n_samples, store, self.control
         )
+
+
+class StorageScheme(Protocol):
+    """One way to keep what the adjoint run needs of the forward field."""
+
+    n_steps: int
+    """Number of steps of the runs, those that the interpolation of steps not stored needs included."""
+
+    def forward(self, run: ForwardRun, state: Any) -> None:
+        """Run forward from rest and keep the field."""
+
+    def adjoint(self, run: AdjointRun, state: Any) -> None:
+        """Run the adjoint with the kept field."""
+
+    def adjoint_samples(self, samples: np.ndarray) -> np.ndarray:
+        """Return adjoint sources (n_rows, n_computed) as the run with this field needs them."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what is kept; a scheme of the same simulation that is made with it goes on from there."""
+
+
+class StoredSteps:
+    """The time steps at which a field is wanted, and what follows for the runs.
+
+    Parameters
+    ----------
+    n_computed
+        Number of steps of a run that stores nothing.
+    interval
+        Every `interval`-th step is wanted, counted back from the last.
+    """
+
+    def __init__(self, n_computed: int, interval: int) -> None:
+        # The sources are known on twice the computed steps, so the run may go on for as long again.
+        self.n_steps = n_computed + min(extra_steps(interval), n_computed)
+        self.interval = interval
+        self.steps, self.weights = storage_schedule(self.n_steps, interval)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def before(self, row: int) -> int:
+        """Return the step of the wanted one before a row, 0 before the first."""
+        return int(self.steps[row - 1]) if row > 0 else 0
+
+    def adjoint_samples(self, samples: np.ndarray) -> np.ndarray:
+        """Return adjoint sources (n_rows, n_computed) as a run with these steps needs them."""
+        return np.ascontiguousarray(smooth_adjoint_sources(samples, self.interval)[:, : self.n_steps])
 
 
 class Snapshots:
@@ -112,36 +208,23 @@ class Snapshots:
     ----------
     core
         The compiled simulation.
-    n_computed
-        Number of steps of a run that stores nothing.
-    interval
-        Every `interval`-th step is stored, counted back from the last.
-    snapshots
-        The field that a run left, (n_stored, n_values); memory for one when None.
+    stored
+        The steps that are stored.
+    arrays
+        What `arrays` returned after a run; None before one.
 
     Raises
     ------
     ValueError
-        If the field belongs to another simulation or interval.
+        If the arrays belong to another simulation or interval.
     """
 
     def __init__(
-        self, core: Core, n_computed: int, interval: int, snapshots: np.ndarray | None = None
+        self, core: Core, stored: StoredSteps, arrays: Mapping[str, np.ndarray] | None = None
     ) -> None:
-        # The sources are known on twice the computed steps, so the run may go on for as long again.
-        self.n_steps = n_computed + min(extra_steps(interval), n_computed)
-        self.interval = interval
-        steps, weights = storage_schedule(self.n_steps, interval)
-        expected = (len(steps), core.compiled.n_values)
-        if snapshots is None:
-            snapshots = np.empty(expected, dtype=core.precision)
-        if snapshots.shape != expected or snapshots.dtype != core.precision:
-            raise ValueError(
-                f"wavefield has shape {snapshots.shape} and type {snapshots.dtype}; expected {expected} and "
-                f"{core.precision}: it belongs to another simulation or interval."
-            )
-        self.snapshots = np.ascontiguousarray(snapshots)
-        self._store = core.store(steps, weights, self.snapshots)
+        self.n_steps, self.adjoint_samples = stored.n_steps, stored.adjoint_samples
+        self.snapshots = checked(arrays, "wavefield", (len(stored), core.compiled.n_values), core.precision)
+        self._store = core.store(stored.steps, stored.weights, self.snapshots)
 
     def forward(self, run: ForwardRun, state: Any) -> None:
         """Run forward from rest and keep the field."""
@@ -151,6 +234,38 @@ class Snapshots:
         """Run the adjoint with the kept field."""
         run.go_back(state, 0, self._store)
 
-    def adjoint_samples(self, samples: np.ndarray) -> np.ndarray:
-        """Return adjoint sources (n_rows, n_computed) as the run on these snapshots needs them."""
-        return np.ascontiguousarray(smooth_adjoint_sources(samples, self.interval)[:, : self.n_steps])
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the snapshots (n_stored, n_values)."""
+        return {"wavefield": self.snapshots}
+
+
+def _look_at(control: Any) -> None:
+    """The compiled run looks only every 20 ms, and few steps may take less."""
+    if control.cancelled:
+        raise Cancelled("the run was cancelled")
+
+
+def checked(
+    arrays: Mapping[str, np.ndarray] | None, name: str, shape: tuple[int, ...], dtype: str
+) -> np.ndarray:
+    """Return an array of a stored forward run, or memory for it when there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is missing or of another shape or type.
+    """
+    if arrays is None:
+        return np.zeros(shape, dtype=dtype)
+    if name not in arrays:
+        raise ValueError(
+            f"the stored forward run has {', '.join(arrays)}, no {name!r}; expected what a run with the same "
+            "storage plan has left."
+        )
+    found = arrays[name]
+    if found.shape != shape or found.dtype != dtype:
+        raise ValueError(
+            f"{name} has shape {found.shape} and type {found.dtype}; expected {shape} and {dtype}: it "
+            "belongs to another simulation or storage plan."
+        )
+    return np.ascontiguousarray(found)

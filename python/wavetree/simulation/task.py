@@ -20,6 +20,7 @@ from wavetree.simulation.configuration import WaveformSimulationConfiguration
 from wavetree.simulation.core import default_instruction_set
 from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.simulation import Simulation
+from wavetree.simulation.storage_plan import StoragePlan
 from wavetree.simulation.time_axis import TimeAxis
 from wavetree.survey.event import Event
 from wavetree.survey.stf import SourceTimeFunction
@@ -27,7 +28,7 @@ from wavetree.survey.stf import SourceTimeFunction
 __all__ = ["NUMERICS_VERSION", "AdjointTask", "ForwardTask", "make_control"]
 
 # Raised by hand when the same input gives other numbers.
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 
 make_control = _core.Control
 
@@ -76,8 +77,8 @@ class ForwardTask(Configuration):
         The time axis.
     simulation_name
         What users read; not part of the digest.
-    wavefield_sampling_interval
-        Store the wavefield at every n-th step as a further output; not part of the digest.
+    storage
+        How the wavefield is kept, as a further output; None keeps none. Not part of the digest.
     output
         Fields of volumes and surfaces to write as further outputs; not part of the digest.
     instruction_set
@@ -97,7 +98,7 @@ class ForwardTask(Configuration):
     time_step_in_seconds: float
     n_steps: int
     simulation_name: str
-    wavefield_sampling_interval: int | None = None
+    storage: StoragePlan | None = None
     output: OutputConfiguration | None = None
     instruction_set: str = Field(default_factory=default_instruction_set)
 
@@ -109,8 +110,8 @@ class ForwardTask(Configuration):
     @property
     def outputs(self) -> tuple[str, ...]:
         """Files that are there when the task is done."""
-        interval, files = self.wavefield_sampling_interval, ("waveforms.h5",)
-        stored = () if interval is None else (f"wavefield_{interval}.h5",)
+        plan, files = self.storage, ("waveforms.h5",)
+        stored = () if plan is None else (f"wavefield_{plan.label}.h5",)
         return (*files, *stored, *self.wavefield_files.values())
 
     @property
@@ -131,7 +132,7 @@ class ForwardTask(Configuration):
     @functools.cached_property
     def _digest(self) -> str:
         content = self.to_dict()
-        for name in ("mesh_file", "simulation_name", "wavefield_sampling_interval", "output"):
+        for name in ("mesh_file", "simulation_name", "storage", "output"):
             del content[name]
         return content_digest([NUMERICS_VERSION, content])
 
@@ -149,12 +150,12 @@ class ForwardTask(Configuration):
         """
         simulation = self.simulation(threads)
         records = simulation.run(
-            self.wavefield_sampling_interval,
+            self.storage,
             control,
             output=self.output,
             output_folder=folder / self._output_folder,
         )
-        if self.wavefield_sampling_interval is not None:
+        if self.storage is not None:
             write_arrays(folder / self.outputs[1], simulation.stored)
         write_arrays(folder / self.outputs[0], *records.to_arrays())
 
@@ -213,16 +214,17 @@ class AdjointTask(Configuration):
 
     def digest(self) -> str:
         """Return the hash of everything that the gradient depends on."""
-        interval = self.forward.wavefield_sampling_interval
-        return content_digest([NUMERICS_VERSION, self.forward.digest(), interval, self.adjoint_source_digest])
+        plan = self.forward.storage
+        numerics = None if plan is None else plan.numerics
+        return content_digest([NUMERICS_VERSION, self.forward.digest(), numerics, self.adjoint_source_digest])
 
     def run(self, folder: Path, control: Any, threads: int = 1) -> None:
         """Compute the derivative by every parameter (nelem, n_nodes) and write it into a folder."""
-        interval = self.forward.wavefield_sampling_interval
-        if interval is None:
-            raise ValueError(f"{self.forward.label} stores no wavefield; give wavefield_sampling_interval.")
+        plan = self.forward.storage
+        if plan is None:
+            raise ValueError(f"{self.forward.label} stores no wavefield; give it a storage plan.")
         stored, _ = read_arrays(Path(self.forward_folder) / self.forward.outputs[1])
         adjoint_sources, _ = read_arrays(self.adjoint_source_file)
         simulation = self.forward.simulation(threads)
-        simulation.restore(stored, interval)
+        simulation.restore(stored, plan)
         write_arrays(folder / self.outputs[0], simulation.derivative(adjoint_sources, control))

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from wavetree.mesh import Mesh
+from wavetree.simulation import dispersion
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
 from wavetree.simulation.core import make_core
 from wavetree.survey.stf import SourceTimeFunction
 
-__all__ = ["TimeAxis", "check_receiver_time_axis", "maximum_time_step", "resolve"]
+__all__ = ["TimeAxis", "check_receiver_time_axis", "computed_steps", "maximum_time_step", "resolve"]
 
 _SAFETY = 0.9
 # The residual bounds the distance to some eigenvalue; where the largest ones cluster, a larger one may be
@@ -54,6 +55,11 @@ class TimeAxis:
     def end(self) -> float:
         """Last time [s]."""
         return self.start + self.dt * self.n_steps
+
+
+def computed_steps(axis: TimeAxis, filtered: bool) -> int:
+    """Return how many time steps a run computes: the samples and, if records are filtered, some more."""
+    return axis.n_samples + (dispersion.margin(axis.n_samples) if filtered else 0)
 
 
 def maximum_time_step(mesh: Mesh, boundary_conditions: Iterable[BoundaryCondition] = ()) -> float:

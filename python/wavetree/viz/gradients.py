@@ -9,7 +9,8 @@ from wavetree.mesh import Mesh
 from wavetree.survey.event import Event
 from wavetree.viz.domain import draw_positions
 from wavetree.viz.mesh import draw_field, field_values, gradient_label, parameters
-from wavetree.viz.style import add_colorbar, new_figure, stacked, symmetric
+from wavetree.viz.slices import views
+from wavetree.viz.style import add_colorbar, new_figure, row_height, stacked, symmetric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_gradients"]
 
 _EVENTS = 6  # more small panels in a row are not legible
+_SINGLE = {2: (2.0, 2.2), 3: (3.0, 3.4)}  # width and height of a small panel [in]; slices need more
 
 
 def plot_gradients(total: Mesh, single: Mapping[str, Mesh], events: Sequence[Event]) -> Figure:
@@ -38,12 +40,14 @@ def plot_gradients(total: Mesh, single: Mapping[str, Mesh], events: Sequence[Eve
     """
     fields = parameters(total)
     shown = list(single.items())[:_EVENTS]
-    width, top, bottom = 4.8 * len(fields), 4.2, 2.2 * len(fields)
+    width, top = 4.8 * len(fields), row_height(4.2, total.bounds)
+    single_width, single_height = _SINGLE[total.dim]
+    bottom = row_height(single_height, total.bounds) * len(fields)
     if not shown:
         figure = new_figure(width, top)
         _draw_total(figure, total, fields, events)
         return figure
-    figure = new_figure(max(width, 2.0 * len(shown) + 1.3), top + bottom)
+    figure = new_figure(max(width, single_width * len(shown) + 1.3), top + bottom)
     upper, lower = stacked(figure, top, bottom)
     _draw_total(upper, total, fields, events)
     _draw_single(lower, dict(shown), fields, {str(event.event_name): event for event in events})
@@ -70,6 +74,7 @@ def _draw_single(
             image = draw_field(axes, mesh, values[name], scale, colorbar=False)
             axes.set_title(f"{field}: {name}", fontsize="small")
             draw_positions(axes, [events[name]])
-            axes.locator_params(nbins=3)
+            for view, _ in views(axes):
+                view.locator_params(nbins=3 if mesh.dim == 2 else 2)
             axes.label_outer()
         add_colorbar(image, row[-1], scale)

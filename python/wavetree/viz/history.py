@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
@@ -61,7 +61,11 @@ def draw_event_misfits(axes: Axes, nodes: Sequence[Iteration]) -> None:
         known = [(i, one[event]) for i, one in misfits if event in one]
         first = known[0][1] or 1.0
         steps, values = [i for i, _ in known], [100.0 * value / first for _, value in known]
-        axes.plot(steps, values, "o-", color=COLORS[k % len(COLORS)], markersize=3, linewidth=1, label=event)
+        look: dict[str, Any] = {
+            "color": COLORS[k % len(COLORS)],
+            "linestyle": ("-", "--", ":")[k // len(COLORS) % 3],
+        }
+        axes.plot(steps, values, marker="o", markersize=3, linewidth=1, label=event, **look)
     axes.set(xlabel="iteration", ylabel="χ / χ₀ of the event [%]", title="events")
     axes.set_ylim(bottom=0.0)
     _count_iterations(axes)

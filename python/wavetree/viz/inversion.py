@@ -10,8 +10,8 @@ import numpy as np
 from wavetree.inversion.iteration import Iteration
 from wavetree.mesh import Mesh
 from wavetree.viz.history import draw_event_misfits, draw_misfit, draw_steps, draw_tree
-from wavetree.viz.mesh import draw_field, field_values, parameters
-from wavetree.viz.style import new_figure, scale_of, stacked, symmetric, unit_of
+from wavetree.viz.mesh import draw_field, field_values
+from wavetree.viz.style import new_figure, row_height, scale_of, stacked, symmetric, unit_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ def plot_history(nodes: Sequence[Iteration]) -> Figure:
 
 
 def plot_inversion(nodes: Sequence[Iteration], model: Mesh, prior: Mesh) -> Figure:
-    """Draw the history of an inversion, its newest model, and how that differs from the prior.
+    """Draw the history of an inversion, what it inverts for in its newest model, and how that has changed.
 
     Parameters
     ----------
@@ -52,9 +52,10 @@ def plot_inversion(nodes: Sequence[Iteration], model: Mesh, prior: Mesh) -> Figu
     matplotlib.figure.Figure
         The figure.
     """
-    fields = parameters(model)
-    figure = new_figure(11.0, 6.6 + 8.4)
-    upper, lower = stacked(figure, 6.6, 8.4)
+    fields = nodes[0].settings.mapping.inversion_parameters
+    height = 2.0 * row_height(min(4.2, 11.0 / len(fields)), model.bounds)
+    figure = new_figure(11.0, 6.6 + height)
+    upper, lower = stacked(figure, 6.6, height)
     _draw_history(upper, nodes)
     grid = lower.subplots(2, len(fields), squeeze=False)
     newest = nodes[-1].id

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from wavetree.inversion.iteration import Iteration
 from wavetree.mesh import Mesh
 from wavetree.viz.inversion import draw_update
-from wavetree.viz.mesh import draw_field, field_values, gradient_label, parameters
-from wavetree.viz.style import new_figure, scale_of, stacked, symmetric
+from wavetree.viz.mesh import draw_field, field_values, gradient_label
+from wavetree.viz.style import new_figure, row_height, scale_of, stacked, symmetric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ __all__ = ["plot_iteration"]
 def plot_iteration(
     iteration: Iteration, model: Mesh, gradients: Mapping[str, Mesh], accepted: Mesh | None
 ) -> Figure:
-    """Draw an iteration, a row for each parameter and a table of the trials.
+    """Draw an iteration, a row for each inversion parameter and a table of the trials.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ def plot_iteration(
         The figure.
     """
     table = _table(iteration)
-    fields = parameters(model)
+    fields = iteration.settings.mapping.inversion_parameters
     columns = 1 + len(gradients) + (accepted is not None)
-    height, space = 3.3 * len(fields), 0.35 * len(table) + 0.6
+    height, space = row_height(3.3, model.bounds) * len(fields), 0.35 * len(table) + 0.6
     figure = new_figure(4.3 * columns, height + space)
     figure.suptitle(
         f"iteration {iteration.id} of {iteration.inverse_problem}: χ = {iteration.misfit:.5g}, "
@@ -62,9 +62,6 @@ def plot_iteration(
 
 
 def _draw_gradient(axes: Any, gradient: Mesh, field: str, name: str, scaling: str) -> None:
-    if field not in parameters(gradient):  # a parameter that is not inverted for
-        axes.set_axis_off()
-        return
     values = field_values(gradient, field)
     # In the other scalings it is the derivative by a number: a relative deviation or a logarithm.
     label = gradient_label(field, gradient.dim, None if scaling == "absolute" else "")

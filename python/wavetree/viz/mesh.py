@@ -17,6 +17,7 @@ from wavetree.viz.style import (
     figure_of,
     label_space,
     new_figure,
+    row_height,
     scale_of,
     symmetric,
     unit_of,
@@ -69,7 +70,7 @@ def plot_field(mesh: Mesh, field: str, ax: Axes | None = None, at: Sequence[floa
         scale = symmetric(gradient_label(field, mesh.dim), values)
     else:
         scale = scale_of(field, values, dim=mesh.dim)
-    figure, axes = figure_of(ax)
+    figure, axes = figure_of(ax, height=row_height(5.0, mesh.bounds))
     if mesh.dim == 3:
         add_colorbar(draw_slices(axes, mesh, values, scale, field, at), axes, scale)
     else:
@@ -93,7 +94,8 @@ def plot_models(meshes: Mapping[str, Mesh], fields: Sequence[str] | None = None)
         The figure.
     """
     fields = parameters(next(iter(meshes.values()))) if fields is None else fields
-    figure = new_figure(3.5 * len(meshes) + 0.9, 3.4 * len(fields))
+    height = row_height(3.4, next(iter(meshes.values())).bounds)
+    figure = new_figure(3.5 * len(meshes) + 0.9, height * len(fields))
     grid = figure.subplots(len(fields), len(meshes), squeeze=False, sharex=True, sharey=True)
     for row, field in zip(grid, fields, strict=True):
         values = {title: field_values(mesh, field) for title, mesh in meshes.items()}

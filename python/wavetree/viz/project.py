@@ -14,7 +14,7 @@ from wavetree.viz.inversion import plot_history, plot_inversion
 from wavetree.viz.iteration import plot_iteration
 from wavetree.viz.mesh import draw_field, field_values, parameters, plot_models
 from wavetree.viz.misfits import plot_misfits
-from wavetree.viz.style import new_figure, scale_of, stacked
+from wavetree.viz.style import new_figure, row_height, scale_of, stacked
 from wavetree.viz.waveforms import plot_waveforms
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wavetree.project.project import Project
 
 __all__ = ["NotebookFigures", "ProjectViz"]
+
+_COLUMNS = 4  # of parameters; tensors have up to 22
 
 
 class ProjectViz:
@@ -74,9 +76,15 @@ class NotebookFigures:
         mesh = self._project.meshes.get(setup.mesh_digest)
         placed = [event.resolve(mesh) for event in chosen]
         fields = parameters(mesh)
-        figure = new_figure(4.4 * len(fields), 6.2)
-        top, bottom = stacked(figure, 1.9, 1.0)
-        for axes, field in zip(top.subplots(1, len(fields), squeeze=False)[0], fields, strict=True):
+        columns = min(len(fields), _COLUMNS)
+        rows = -(-len(fields) // columns)
+        height = rows * row_height(3.56, mesh.bounds) + 0.5  # with the legend
+        figure = new_figure(4.4 * columns, height + 2.14)
+        top, bottom = stacked(figure, height, 2.14)
+        grid = top.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat[len(fields) :]:
+            axes.set_axis_off()
+        for axes, field in zip(grid.flat, fields, strict=False):
             values = field_values(mesh, field)
             draw_field(axes, mesh, values, scale_of(field, values), f"{setup.name}: {field}")
             draw_positions(axes, placed)

@@ -187,7 +187,7 @@ def panels(axes: Axes, bounds: Sequence[tuple[float, float]], title: str = "") -
         panel = axes.inset_axes(place, transform=axes.transData, label=_name(right, up))
         panel.set(xlim=(low[right], high[right]), ylim=(low[up], high[up]))
         panel.set(xlabel=f"{'xyz'[right]} [m]", ylabel=f"{'xyz'[up]} [m]")
-        bins = [max(2, round(n * extent[k] / extent.max())) for k, n in ((right, 4), (up, 5))]
+        bins = [max(2, round(n * extent[k] / extent.max())) for k, n in ((right, 3), (up, 4))]
         panel.locator_params(axis="x", nbins=bins[0])
         # The lowest label of the upper panel would lie on the highest of the lower one.
         panel.locator_params(axis="y", nbins=bins[1], prune="lower" if up == 1 else None)

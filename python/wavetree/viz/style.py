@@ -23,6 +23,7 @@ __all__ = [
     "label_space",
     "new_figure",
     "prefixed",
+    "row_height",
     "scale_of",
     "stacked",
     "symmetric",
@@ -35,6 +36,8 @@ _SUPERSCRIPT = {"^2": "²", "^3": "³"}
 _SEQUENTIAL, _DIVERGING = "viridis", "RdBu_r"
 # Okabe & Ito (2008): told apart with any kind of colour vision.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# Height of titles and labels of a row of panels [in].
+_TITLES = 0.9
 # Share of the values that a symmetric scale covers: a gradient peaks at sources and receivers.
 _COVERED = 0.995
 
@@ -111,6 +114,21 @@ def new_figure(width: float, height: float) -> Figure:
     return pyplot.figure(figsize=(width, height), layout="constrained")
 
 
+def row_height(square: float, bounds: Iterable[tuple[float, float]]) -> float:
+    """Return the height in inches of a row of panels that show a region.
+
+    Parameters
+    ----------
+    square
+        Height for square regions and cubes.
+    bounds
+        Smallest and largest coordinate per axis [m]; of three axes as slices side by side.
+    """
+    extent = [high - low for low, high in bounds]
+    shape = (extent[-1] + (extent[1] if len(extent) == 3 else 0.0)) / (extent[0] + sum(extent[2:]))
+    return _TITLES + (square - _TITLES) * float(np.clip(shape, 0.25, 1.6))
+
+
 def stacked(figure: Any, upper: float, lower: float) -> tuple[Any, Any]:
     """Split a figure in two, one above the other, of heights in a proportion."""
     top, bottom = figure.subfigures(2, 1, height_ratios=[upper, lower])
@@ -138,4 +156,5 @@ def label_space(axes: Axes, bounds: Iterable[tuple[float, float]], title: str = 
     """Give axes the limits of a region [m], equal scales and labels."""
     (x0, x1), (y0, y1) = bounds
     axes.set(xlim=(x0, x1), ylim=(y0, y1), aspect="equal", xlabel="x [m]", ylabel="y [m]", title=title)
-    axes.locator_params(nbins=5)
+    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="y", nbins=int(np.clip(round(5 * ((y1 - y0) / (x1 - x0)) ** 0.5), 2, 5)))

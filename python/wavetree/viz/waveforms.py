@@ -9,7 +9,8 @@ import numpy as np
 
 from wavetree.data.event_data import EventData
 from wavetree.data.resample import SampleAxis
-from wavetree.viz.style import COLORS, Scale, add_colorbar, new_figure, prefixed
+from wavetree.survey.receiver.fields import FIELDS
+from wavetree.viz.style import COLORS, Scale, add_colorbar, new_figure, prefixed, with_powers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +62,7 @@ def _draw_event(figure: Any, records: dict[str, EventData], field: str, componen
         gathers[f"{gain:g} × difference" if gain > 1.0 else "difference"] = gain * difference
     grid = figure.add_gridspec(2, len(gathers), height_ratios=[3.2, 2.6])
     row = [figure.add_subplot(grid[0, k]) for k in range(len(gathers))]
-    scale = Scale(-limit, limit, "RdBu_r", f"{field} {component}", "both")
+    scale = Scale(-limit, limit, "RdBu_r", _label(field, component), "both")
     for axes, (name, values) in zip(row, gathers.items(), strict=True):
         image = _draw_gather(axes, values, axis, limit)
         axes.set_title(name, fontsize="medium")
@@ -71,6 +72,12 @@ def _draw_event(figure: Any, records: dict[str, EventData], field: str, componen
     add_colorbar(image, row[-1], scale)
     figure.suptitle(next(iter(records.values())).event_name)
     _draw_wiggles(figure.add_subplot(grid[1, :]), cubes, axis)
+
+
+def _label(field: str, component: str) -> str:
+    unit = with_powers(FIELDS[field].unit)
+    name = field if component == "A" else f"{field} {component}"
+    return name if unit == "1" else f"{name} [{unit}]"
 
 
 def _gain(size: float, limit: float) -> float:

@@ -59,7 +59,7 @@ for name, stiff in (("with_body", 0.25), ("plain", 0.0)):
         ),
         event_configuration=wt.EventConfiguration(
             wt.simple_config.stf.Ricker(FREQUENCY),
-            waveform_simulation_configuration=wt.WaveformSimulationConfiguration(0.7),
+            waveform_simulation_configuration=wt.WaveformSimulationConfiguration(0.6),
         ),
         absorbing_boundaries=wt.AbsorbingBoundaryParameters(
             reference_velocity=ROCK["vp"],
@@ -154,7 +154,7 @@ def gathers() -> plt.Figure:
         axes.set(
             title=f"{field} {'' if component == 'A' else component}\n{place}",
             xlabel="x [m]",
-            ylim=(700.0, 0.0),
+            ylim=(600.0, 0.0),
         )
         axes.label_outer()
     axes.legend(loc="lower left", framealpha=1.0)
@@ -168,10 +168,10 @@ gathers().savefig("figures/gathers.png", dpi=110)
 # -- how the records on the sea floor depend on the rock -----------------------------------------------------
 
 p += wt.MisfitConfiguration("L2", observed_data="with_body", misfit_function="L2", receiver_field="velocity")
-misfits = p.actions.inversion.compute_misfits("plain", "L2")
 p.actions.inversion.compute_gradients(
     "plain", "L2", wavefield_compression=wt.WavefieldCompression(forward_wavefield_sampling_interval=10)
 )
+misfits = p.actions.inversion.compute_misfits("plain", "L2")
 gradient = p.actions.inversion.sum_gradients("plain", "L2")
 solid = (p.simulations.get_mesh("plain").element_nodal_fields["VS"] > 0.0).all(axis=1, keepdims=True)
 for name in ("VP", "VS"):  # the water is known

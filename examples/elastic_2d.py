@@ -25,7 +25,7 @@ folder = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="wavetree
 os.makedirs(os.path.join(folder, "figures"), exist_ok=True)
 os.chdir(folder)
 source, receiver = wt.simple_config.source.cartesian, wt.simple_config.receiver.cartesian
-ITERATIONS = 8
+ITERATIONS = 7
 
 # -- the ground: a layer of 40 m over a stiffer half-space, with and without a soft zone ---------------------
 

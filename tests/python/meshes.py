@@ -52,12 +52,16 @@ def bent(points: np.ndarray) -> np.ndarray:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle), *points.T[2:]], axis=1)
 
 
-def disc(dim: int, n: int, shape_order: int) -> Mesh:
-    """The unit disc or ball with the side set "boundary": a square of n elements a side among others."""
+def disc(dim: int, n: int, shape_order: int, n_shell: int = 0) -> Mesh:
+    """The unit disc or ball with the side set "boundary": a square of n elements a side among others.
+
+    With n_shell there are so many more elements between the radii 1 and 2.
+    """
     blocks = [box_mesh(((-1.0, 1.0),) * dim, (n,) * dim, shape_order=shape_order)]
-    for axis, outward in itertools.product(range(dim), (-1, 1)):
+    layers = [(1.0, 2.0, max(1, n // 2)), (2.0, 3.0, n_shell)][: 1 + bool(n_shell)]
+    for axis, outward, (low, high, n_along) in itertools.product(range(dim), (-1, 1), layers):
         bounds, counts = [(-1.0, 1.0)] * dim, [n] * dim
-        bounds[axis], counts[axis] = tuple(sorted((outward, 2.0 * outward))), max(1, n // 2)
+        bounds[axis], counts[axis] = tuple(sorted((outward * low, outward * high))), n_along
         blocks.append(box_mesh(bounds, counts, shape_order=shape_order))
     points = np.concatenate([_rounded_off(block.points) for block in blocks])
     _, first, number = np.unique(np.round(points, 9), axis=0, return_index=True, return_inverse=True)
@@ -72,14 +76,15 @@ def disc(dim: int, n: int, shape_order: int) -> Mesh:
 
 
 def _rounded_off(points: np.ndarray) -> np.ndarray:
-    """Map the square (-1, 1)^dim to a small one, and what lies around it to the rest of the unit disc."""
+    """Map the square (-1, 1)^dim to a small one, and what lies around it to the unit disc and beyond."""
     distance = np.abs(points).max(axis=1, keepdims=True)
     outside = np.maximum(distance - 1.0, 0.0)
+    inside = 1.0 - np.minimum(outside, 1.0)
     # Around the square only one coordinate is beyond 1; the others are equal steps of an angle on the circle.
     on_square = np.clip(points, -1.0, 1.0)
     direction = np.tan(0.25 * np.pi * on_square)
     circle = direction / np.linalg.norm(direction, axis=1, keepdims=True).clip(1e-9)
-    return (1.0 - outside) * 0.45 * on_square + outside * circle
+    return inside * 0.45 * on_square + outside * circle
 
 
 def shuffled(mesh: Mesh, generator: np.random.Generator) -> Mesh:

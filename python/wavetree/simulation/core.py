@@ -159,9 +159,9 @@ def make_core(
     _check_side_sets(mesh, conditions)
     order = mesh.tensor_order
     extended = extend(mesh, conditions, order)
-    medium_mesh = Mesh(
-        extended.mesh.points, extended.mesh.connectivity, mesh.shape_order, dict(extended.mesh.side_sets)
-    )
+    medium_mesh = extended.mesh.copy()  # a copy keeps what is known of the geometry
+    for fields in (medium_mesh.nodal_fields, medium_mesh.elemental_fields, medium_mesh.element_nodal_fields):
+        fields.clear()
     for name, values in parameter_values(mesh).items():
         medium_mesh.attach_field(name, extended.spread(values))
     parts = tuple(split(medium_mesh))

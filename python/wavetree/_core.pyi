@@ -30,7 +30,6 @@ __all__: list[str] = [
     "locate",
     "mass_weights",
     "max_order",
-    "n_coefficients",
     "node_coordinates",
 ]
 
@@ -170,15 +169,6 @@ class SimulationFloat32:
         """
         Derivative by the coefficients of a medium, (n_coefficients, n_elements, n_nodes).
         """
-    def motion(
-        self,
-        state: StateFloat32,
-        sources: collections.abc.Sequence[Series],
-        n_samples: typing.SupportsInt | typing.SupportsIndex,
-    ) -> list:
-        """
-        Velocity and acceleration (n_dofs, n_components) of every medium at the state's own step.
-        """
     def n_components(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def n_dofs(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def rows(
@@ -297,15 +287,6 @@ class SimulationFloat64:
         Derivative by the coefficients of a medium, (n_coefficients, n_elements, n_nodes).
         """
     def maximum_time_step(self) -> float: ...
-    def motion(
-        self,
-        state: StateFloat64,
-        sources: collections.abc.Sequence[Series],
-        n_samples: typing.SupportsInt | typing.SupportsIndex,
-    ) -> list:
-        """
-        Velocity and acceleration (n_dofs, n_components) of every medium at the state's own step.
-        """
     def n_components(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def n_dofs(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def rows(
@@ -417,11 +398,6 @@ def mass_weights(
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
     Quadrature weight times Jacobian determinant, (n_elements, n_nodes) [m^dim].
-    """
-
-def n_coefficients(physics: str, dim: typing.SupportsInt | typing.SupportsIndex) -> int:
-    """
-    Number of coefficients of a physics per element and node.
     """
 
 def node_coordinates(

@@ -144,21 +144,6 @@ class BoundSimulation {
         return out;
     }
 
-    // (velocity, acceleration) per medium, each (n_dofs, n_components).
-    py::list motion(const State& state, const std::vector<Series>& sources, Index n_samples) const {
-        if (state.step >= n_samples) throw InputError("the state is beyond the samples of the sources");
-        const auto found = sim_->motion(state, {of_sources(sources, n_samples), {}, n_samples, 0, nullptr, nullptr});
-        py::list result;
-        for (std::size_t m = 0; m < found.size(); ++m) {
-            const std::vector<Index> shape{medium(m).n_dofs(), Index{medium(m).n_components()}};
-            Array<Real> velocity(shape), acceleration(shape);
-            std::copy(found[m].velocity.begin(), found[m].velocity.end(), velocity.mutable_data());
-            std::copy(found[m].acceleration.begin(), found[m].acceleration.end(), acceleration.mutable_data());
-            result.append(py::make_tuple(velocity, acceleration));
-        }
-        return result;
-    }
-
     void set_field(State& state, std::size_t m, const Array<Real>& values, bool velocity) const {
         expect_shape(values, "values", {medium(m).n_dofs(), medium(m).n_components()});
         auto& to = velocity ? state.fields.at(m).w : state.fields.at(m).u;
@@ -278,8 +263,6 @@ void bind_runs(py::class_<BoundSimulation<Real>>& bound) {
             arg("n_steps"), "An adjoint field at rest after the last step.")
         .def("field", &Bound::field, arg("state"), arg("medium"), arg("velocity") = false,
              "Field, or velocity half a step before, of a medium (n_dofs, n_components).")
-        .def("motion", &Bound::motion, arg("state"), arg("sources"), arg("n_samples"),
-             "Velocity and acceleration (n_dofs, n_components) of every medium at the state's own step.")
         .def("set_field", &Bound::set_field, arg("state"), arg("medium"), arg("values").noconvert(),
              arg("velocity") = false)
         .def("forward", &Bound::forward, arg("state"), arg("end"), arg("sources"), arg("receivers"), arg("n_samples"),
@@ -311,10 +294,6 @@ py::array_t<double> adjoint_rows(const Array<int>& derivative, double dt, const 
 
 void bind_simulation(py::module_& m) {
     using py::arg;
-    m.def(
-        "n_coefficients",
-        [](const std::string& physics, int dim) { return 1 + physics_traits(physics, dim).n_stiffness; },
-        arg("physics"), arg("dim"), "Number of coefficients of a physics per element and node.");
     m.def("adjoint_samples", &adjoint_rows, arg("derivative").noconvert(), arg("dt"), arg("samples").noconvert(),
           "Adjoint sources by the field at steps 0 to n_steps, from those by samples (n_rows, n_steps).");
     py::class_<MediumArrays>(m, "Medium", "The elements of one physics, with sides (n, 2) numbered within it.")

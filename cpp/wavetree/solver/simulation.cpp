@@ -243,24 +243,6 @@ void Simulation<Real>::inject(State& state, const Forward& run) const {
 }
 
 template <class Real>
-std::vector<typename Simulation<Real>::Motion> Simulation<Real>::motion(const State& state, const Forward& run) const {
-    State ahead{state.step, state.fields, state.schemes};
-    inject(ahead, run);
-    begin_step(ahead, Direction::forward);
-    std::vector<Motion> result(media_.size());
-    for (std::size_t m = 0; m < media_.size(); ++m) {
-        const Field<Real>& field = ahead.fields[m];
-        const Scheme<Real>& scheme = ahead.schemes[m];
-        for (Index i = 0; i < media_[m]->n_values(); ++i) {
-            const double a = media_[m]->acceleration(field, scheme, i);
-            result[m].velocity.push_back(static_cast<Real>(field.w[i] + 0.5 * scheme.dt * a));
-            result[m].acceleration.push_back(static_cast<Real>(a));
-        }
-    }
-    return result;
-}
-
-template <class Real>
 void Simulation<Real>::forward(State& state, Index end, const Forward& run, Watch& watch) const {
     while (state.step < end) {
         const Index n = state.step;

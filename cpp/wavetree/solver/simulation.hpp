@@ -78,13 +78,6 @@ class Simulation {
     // Advances the state to `end`; samples of steps [state.step, end) are read and written.
     void forward(State& state, Index end, const Forward& run, Watch& watch) const;
 
-    // Velocity and acceleration of each medium at the state's own step (n_values), by the central differences
-    // of the scheme; the sources of that step act.
-    struct Motion {
-        std::vector<Real> velocity, acceleration;
-    };
-    std::vector<Motion> motion(const State& state, const Forward& run) const;
-
     struct Adjoint {
         std::vector<Sources> receivers;  // adjoint sources dt f†_k, column k; see `adjoint_samples`
         std::vector<Receivers> sources;  // λ_n at the sources, column n, or empty

@@ -148,10 +148,7 @@ class Sources:
         axis, n_computed, filtered
             As for `functions`.
         """
-        # Filtered on a length that does not depend on what is stored, for the same bits with and without.
-        n_samples = 2 * n_computed
-        n_evaluated = dispersion.extended_length(n_samples) if filtered else n_samples
-        return np.asarray(axis.start + axis.dt * np.arange(n_evaluated))
+        return _evaluation_times(axis, n_computed, filtered)
 
     def functions(self, axis: TimeAxis, n_computed: int, n_steps: int, filtered: bool) -> np.ndarray:
         """Return the source time functions at the computed steps (n_sources, n_steps).
@@ -240,16 +237,20 @@ def sample_functions(
     filtered
         Whether the dispersion of the time stepping is removed.
     """
-    # Filtered on a length that does not depend on what is stored, for the same bits with and without.
-    n_samples = 2 * n_steps[0]
-    n_extended = dispersion.extended_length(n_samples) if filtered else n_samples
-    times = axis.start + axis.dt * np.arange(n_extended)
+    times = _evaluation_times(axis, n_steps[0], filtered)
     samples = np.zeros((len(functions), n_steps[1]))
     for row, function in zip(samples, functions, strict=True):
         assert function is not None
         values = function.evaluate(times)
-        row[:] = (dispersion.filter_source(values, n_samples) if filtered else values)[: n_steps[1]]
+        row[:] = (dispersion.filter_source(values, 2 * n_steps[0]) if filtered else values)[: n_steps[1]]
     return samples
+
+
+def _evaluation_times(axis: TimeAxis, n_computed: int, filtered: bool) -> np.ndarray:
+    # Filtered on a length that does not depend on what is stored, for the same bits with and without.
+    n_samples = 2 * n_computed
+    n_evaluated = dispersion.extended_length(n_samples) if filtered else n_samples
+    return np.asarray(axis.start + axis.dt * np.arange(n_evaluated))
 
 
 def silent_from(functions: np.ndarray) -> int:

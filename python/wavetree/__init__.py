@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from wavetree import survey as simple_config
     from wavetree.data.event_data import EventData
     from wavetree.data.resample import SampleAxis
-    from wavetree.inversion import InverseProblemConfiguration, SiteConfig
+    from wavetree.inversion import InverseProblemConfiguration, PseudoHessian, SiteConfig
     from wavetree.mapping import Mapping
     from wavetree.mesh import Mesh, MeshResolution, box_mesh, mesh_from_domain
     from wavetree.misfit import MisfitConfiguration
-    from wavetree.optimize import TrustRegion
+    from wavetree.optimize import LBFGS, Adam, BatchSelection, SteepestDescent, TrustRegion
+    from wavetree.project.log import set_log_level
     from wavetree.project.project import Project
     from wavetree.simulation import (
         AbsorbingBoundaryParameters,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
         boundary,
     )
     from wavetree.simulation.simulation import Simulation
-    from wavetree.smoothing import ConstantSmoothing
+    from wavetree.smoothing import ConstantSmoothing, ModelDependentSmoothing
     from wavetree.survey import Event, EventCollection
 
 __version__ = "0.1.0"
@@ -43,13 +44,14 @@ _PUBLIC = {
     "wavetree.data.resample": ("SampleAxis",),
     "wavetree.domain": ("=domain",),
     "wavetree.errors": ("=errors",),
-    "wavetree.inversion": ("InverseProblemConfiguration", "SiteConfig"),
+    "wavetree.inversion": ("InverseProblemConfiguration", "PseudoHessian", "SiteConfig"),
     "wavetree.mapping": ("Mapping",),
     "wavetree.material": ("=material",),
     "wavetree.mesh": ("=mesh", "Mesh", "MeshResolution", "box_mesh", "mesh_from_domain"),
     "wavetree.misfit": ("=misfit", "MisfitConfiguration"),
     "wavetree.model": ("=model",),
-    "wavetree.optimize": ("=optimize", "TrustRegion"),
+    "wavetree.optimize": ("=optimize", "LBFGS", "Adam", "BatchSelection", "SteepestDescent", "TrustRegion"),
+    "wavetree.project.log": ("set_log_level",),
     "wavetree.project.project": ("Project",),
     "wavetree.simulation": (
         "=simulation",
@@ -64,7 +66,7 @@ _PUBLIC = {
     ),
     "wavetree.simulation.boundary": ("=boundary",),
     "wavetree.simulation.simulation": ("Simulation",),
-    "wavetree.smoothing": ("ConstantSmoothing",),
+    "wavetree.smoothing": ("ConstantSmoothing", "ModelDependentSmoothing"),
     "wavetree.survey": ("=survey", "=simple_config", "Event", "EventCollection"),
     "wavetree.testing": ("=testing",),
 }

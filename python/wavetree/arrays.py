@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import numpy as np
 from wavetree.errors import ProjectError
 
 __all__ = [
+    "TEMPORARY",
     "GrowingFile",
     "array_digest",
     "array_link",
@@ -25,6 +27,9 @@ __all__ = [
     "write_arrays",
     "write_text",
 ]
+
+TEMPORARY = ".part"
+"""How the names of files end that are being written; they begin with a dot."""
 
 _FORMAT = "wavetree arrays 1"
 _ATTRIBUTES = "attributes"
@@ -260,16 +265,16 @@ def _write_array(group: h5py.File, name: str, array: np.ndarray) -> h5py.Dataset
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[int]:
     """Let the caller write into the descriptor of a temporary file, which then gets the name `path`."""
-    temporary = path.parent / f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part"
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        temporary, descriptor = _open_temporary(path)
         try:
             yield descriptor
             os.fsync(descriptor)
+            os.replace(temporary, path)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
         raise ProjectError(
@@ -277,5 +282,20 @@ def _replacing(path: Path) -> Iterator[int]:
             "make room or permit writing there and start again."
         ) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _open_temporary(path: Path) -> tuple[Path, int]:
+    """Make a file beside `path` that stays locked while it is written: without its lock it is an orphan."""
+    while True:
+        temporary = path.parent / f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TEMPORARY}"
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        with contextlib.suppress(OSError):  # file systems without locks
+            # Shared, for the reader of a file that has just got its name asks for such a lock too.
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if os.fstat(descriptor).st_nlink:
+            return temporary, descriptor
+        # It was taken for abandoned in the moment before it was locked.
+        os.close(descriptor)

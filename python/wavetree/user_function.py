@@ -19,6 +19,9 @@ from wavetree.errors import WavetreeError
 
 __all__ = ["UserFunction"]
 
+# Functions that this process has identified, by hash: a record of one finds it here.
+_known: dict[str, Callable[..., Any]] = {}
+
 
 @configuration
 class UserFunction(Configuration):
@@ -65,20 +68,26 @@ class UserFunction(Configuration):
             inner = inner.func
             name = getattr(inner, "__name__", type(inner).__name__)
         identity = _Identity(name, _package(inner if hasattr(inner, "__code__") else type(inner)))
-        return cls(name, source_digest=content_digest(identity.top(function)), function=function)
+        digest = content_digest(identity.top(function))
+        _known[digest] = function
+        return cls(name, source_digest=digest, function=function)
 
     def to_dict(self) -> dict[str, Any]:
         """Return name and hash; the function itself is not content."""
         return {"type": self._type_name, "name": self.name, "source_digest": self.source_digest}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function; raises WavetreeError where only its record is left."""
-        if self.function is None:
+        """Call the function; raises WavetreeError where only its record is left.
+
+        A record finds its function if this process has identified the same one since.
+        """
+        function = self.function or _known.get(self.source_digest)
+        if function is None:
             raise WavetreeError(
                 f"the function {self.name!r} is not in memory: functions are identified, never stored. "
                 "Add the configuration again with the function; if it is unchanged, nothing is computed anew"
             )
-        return self.function(*args, **kwargs)
+        return function(*args, **kwargs)
 
 
 class _Identity:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from projects import small_project
+from wavetree.config import plain
 from wavetree.project.project import Project
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -30,3 +32,13 @@ def project(tmp_path: Path) -> Iterator[Project]:
     p = small_project(tmp_path / "project")
     yield p
     p.close()
+
+
+@pytest.fixture
+def record_property(record_property: Callable[[str, Any], None]) -> Callable[[str, Any], None]:
+    """As pytest's, for NumPy's numbers too, which do not travel between processes."""
+
+    def record(name: str, value: Any) -> None:
+        record_property(name, plain(value))
+
+    return record

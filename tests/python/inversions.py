@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,13 @@ def make_project(path: Path, precision: str = "float32", **changes: Any) -> Proj
     return p
 
 
-def fingerprint(p: Project, iteration_id: int, name: str = NAME) -> list[Any]:
-    """Everything that must have the same bits: models, gradients and figures up to an iteration."""
+def fingerprint(p: Project, iterations: Iterable[int], name: str = NAME) -> list[Any]:
+    """Everything that must have the same bits: models, gradients and figures of iterations."""
     found: list[Any] = []
-    for number in range(iteration_id + 1):
+    for number in iterations:
         one = p.inversions.get_iteration(name, number)
         figures = (one.misfits, one.gradient_norm, one.predicted_reduction, one.actual_reduction, one.radius)
-        found += [one.parent, figures, [(t.misfits, t.norm_update, t.radius, t.reason) for t in one.trials]]
+        found += [figures, [(t.misfits, t.norm_update, t.radius, t.reason) for t in one.trials]]
         model = p.inversions.get_model(name, number)
         found += [model.element_nodal_fields[k].tobytes() for k in ("VP", "RHO")]
         if one.gradient_norm is not None:

@@ -72,7 +72,7 @@ def test_the_adjoint_run_is_the_transpose_of_the_map_from_sources_to_records(num
         defect = dot_product_defect(
             lambda s, f=forward: sizes * f(s), lambda r, a=adjoint: a(sizes * r), x, y
         )
-        record_property(precision, defect)
+        record_property(precision, float(defect))
         assert defect <= bound, precision
 
 
@@ -87,7 +87,7 @@ def test_float32_gradients_follow_float64(number, record_property):
     expected, found = (run.derivative(samples) for run in (exact, single))
     for name, values in expected.items():
         if np.any(values):
-            record_property(name, relative(found[name], values))
+            record_property(name, float(relative(found[name], values)))
             assert relative(found[name], values) <= 1e-4, name
         else:
             assert not np.any(found[name]), name

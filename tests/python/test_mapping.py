@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mappings import BOTH, prior, random_parameters
 from wavetree.mapping import BoundMapping, Mapping
 from wavetree.mesh import Mesh, box_mesh
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
@@ -13,27 +14,10 @@ from wavetree.survey.source.cartesian import ScalarPoint2D
 from wavetree.survey.stf import Ricker
 
 SCALINGS = ["absolute", "relative_deviation_from_prior", "logarithmic"]
-BOTH = ["VP", "RHO"]
-
-
-def prior(generator: np.random.Generator) -> Mesh:
-    """A box with a medium that jumps between elements and varies inside them."""
-    mesh = box_mesh(((0.0, 1.0), (0.0, 0.6)), (4, 3), shape_order=2)
-    shape = (mesh.nelem, 25)
-    jumps = generator.uniform(0.9, 1.1, (mesh.nelem, 1))
-    mesh.attach_field("VP", 1500.0 * jumps + generator.uniform(-20.0, 20.0, shape))
-    mesh.attach_field("RHO", 1000.0 / jumps + generator.uniform(-20.0, 20.0, shape))
-    mesh.find_side_sets()
-    return mesh
 
 
 def bound(scaling: str, seed: int = 1, parameters: list[str] = BOTH) -> BoundMapping:
     return Mapping(scaling, inversion_parameters=parameters).bind(prior(np.random.default_rng(seed)))
-
-
-def random_parameters(mapping: BoundMapping, generator: np.random.Generator) -> np.ndarray:
-    size = 30.0 if mapping.prior.any() else 0.02
-    return mapping.prior + size * generator.standard_normal(mapping.size)
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)

@@ -43,6 +43,48 @@ def test_round_trip_is_exact(tmp_path, dim, xdmf):
     assert sorted(os.listdir(tmp_path)) == expected
 
 
+@pytest.mark.parametrize(("dim", "shape_order"), [(2, 1), (2, 3), (2, 4), (3, 1), (3, 2)])
+def test_every_bit_comes_back(tmp_path, dim, shape_order):
+    mesh = make_mesh("sinusoidal", dim, shape_order, 2, np.random.default_rng(9))
+    odd = np.zeros((mesh.nelem, 2**dim))
+    odd.flat[:5] = -0.0, 5e-324, 1.0 + 2**-52, -1.7e308, 1 / 3
+    mesh.attach_field("odd values", odd)
+    mesh.attach_field("block", np.arange(mesh.nelem) % 2 + 1)
+    mesh.block_names = {1: "sea", 2: "fels ä"}
+    mesh.side_sets["twisted"] = np.array([[1, 0], [0, 3]])
+    mesh.write_h5(tmp_path / "mesh.h5")
+    back = Mesh.from_h5(tmp_path / "mesh.h5")
+    given, found = mesh.to_arrays(), back.to_arrays()
+    assert list(found) == list(given)
+    for name, array in given.items():
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        assert found[name].tobytes() == array.tobytes(), name
+    assert dict(back.block_names) == {1: "sea", 2: "fels ä"}
+    assert back.copy().digest() == mesh.digest()
+    back.block_names = {}
+    assert back.digest() != mesh.digest() and "block_names" not in back.to_arrays()
+
+
+def test_block_names_are_checked(tmp_path):
+    mesh = full_mesh()
+    for names in ({1: ""}, {1.5: "sea"}, {1: 2}):
+        with pytest.raises(
+            ValueError, match=r"block_names has .*; expected a non-empty text for a whole number"
+        ):
+            mesh.block_names = names
+    arrays = {**mesh.to_arrays(), "block_names": np.frombuffer(b"[1, 2", dtype=np.uint8)}
+    write_arrays(tmp_path / "mesh.h5", arrays, {"format": "wavetree mesh", "version": 1})
+    with pytest.raises(ValueError, match=r"no usable mesh: array 'block_names' cannot be read"):
+        Mesh.from_h5(tmp_path / "mesh.h5")
+
+
+def test_a_format_of_a_newer_wavetree_is_refused(tmp_path):
+    with h5py.File(tmp_path / "mesh.h5", "w") as file:
+        file.attrs["format"] = "wavetree arrays 2"
+    with pytest.raises(ValueError, match=r"not written by wavetree"):
+        Mesh.from_h5(tmp_path / "mesh.h5")
+
+
 def test_bare_mesh_round_trip(tmp_path):
     mesh = Mesh(
         [[0, 0], [1, 0], [0, 1], [1, 1]], [[0, 1, 2, 3]], side_sets={"none": np.zeros((0, 2), dtype=int)}

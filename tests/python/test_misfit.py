@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wavetree import user_function
 from wavetree.config import load
 from wavetree.data.event_data import EventData
 from wavetree.errors import WavetreeError
@@ -161,13 +162,15 @@ def test_what_a_function_returns_is_checked(result: Any, text: str) -> None:
         configured(function).evaluate_arrays(np.ones((2, 1, 50)), np.ones((2, 1, 50)), 1.0)
 
 
-def test_stored_without_the_function() -> None:
+def test_stored_without_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     misfit = configured(fourth_power, weight=3.0)
     text = json.dumps(misfit.to_dict())
     again = load(json.loads(text))
     assert again == misfit and again.digest() == misfit.digest() and "def " not in text
     data = np.ones((1, 1, 4))
     assert misfit.evaluate_arrays(data, 0 * data, 1.0)[0] == 12.0
+    assert again.evaluate_arrays(data, 0 * data, 1.0)[0] == 12.0, "this process knows the function"
+    monkeypatch.setattr(user_function, "_known", {})  # as in another one
     with pytest.raises(WavetreeError, match="'fourth_power' is not in memory.*Add the configuration again"):
         again.evaluate_arrays(data, data, 1.0)
     assert load(json.loads(json.dumps(configured().to_dict()))) == configured()

@@ -18,12 +18,15 @@ import wavetree.namespace
 # The names and dotted paths that API users type, both in `wavetree` and in `wavetree.namespace`.
 PATHS = [
     "AbsorbingBoundaryParameters",
+    "Adam",
+    "BatchSelection",
     "ConstantSmoothing",
     "Event",
     "EventCollection",
     "EventConfiguration",
     "EventData",
     "InverseProblemConfiguration",
+    "LBFGS",
     "Mapping",
     "Mesh",
     "MeshResolution",
@@ -33,6 +36,7 @@ PATHS = [
     "Simulation",
     "SimulationConfiguration",
     "SiteConfig",
+    "SteepestDescent",
     "TrustRegion",
     "UnstructuredMeshSimulationConfiguration",
     "WaveformSimulationConfiguration",

@@ -3,105 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from minimisation import Problem, drive, plain, rosenbrock, smoothed, store
 from wavetree.config import load
 from wavetree.optimize import Point, Space, State, Step, TrustRegion, Verdict, weighted_inner
-
-Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
-
-
-class Problem:
-    """A misfit with its derivative, turned into points of a space with weights w and preconditioner S."""
-
-    def __init__(self, function: Function, space: Space, weights: np.ndarray) -> None:
-        self.function, self.space, self.weights = function, space, weights
-        self.n_gradients = 0
-
-    def misfit(self, x: np.ndarray) -> float:
-        return self.function(x)[0]
-
-    def point(self, x: np.ndarray) -> Point:
-        self.n_gradients += 1
-        misfit, derivative = self.function(x)
-        return self.space.point(misfit, derivative / self.weights)
-
-
-def plain(function: Function, n: int, initial_change: float) -> Problem:
-    weights = np.ones(n)
-    space = Space(weighted_inner(weights), lambda g: g, {"m": slice(0, n)}, {"m": initial_change})
-    return Problem(function, space, weights)
-
-
-def rosenbrock(x: np.ndarray) -> tuple[float, np.ndarray]:
-    r, q = x[1:] - x[:-1] ** 2, 1.0 - x[:-1]
-    derivative = np.zeros_like(x)
-    derivative[1:] += 200.0 * r
-    derivative[:-1] += -400.0 * x[:-1] * r - 2.0 * q
-    return float(100.0 * r @ r + q @ q), derivative
-
-
-def smoothed(seed: int = 0, n: int = 24, scale: float = 1.0) -> tuple[Problem, np.ndarray, np.ndarray]:
-    """A non-quadratic misfit with weights and a dense preconditioner; also its start and S."""
-    rng = np.random.default_rng(seed)
-    weights = rng.uniform(0.5, 2.0, n)
-    i = np.arange(n)
-    S = np.exp(-0.5 * (i[:, None] - i[None, :]) ** 2 / 4.0) * weights[None, :]
-    A = rng.standard_normal((2 * n, n))
-    target = rng.standard_normal(2 * n)
-
-    def function(x: np.ndarray) -> tuple[float, np.ndarray]:
-        r = np.tanh(A @ x) - target
-        return scale * 0.5 * float(r @ r), scale * (A.T @ (r * (1.0 - np.tanh(A @ x) ** 2)))
-
-    blocks = {"VP": slice(0, n // 2), "RHO": slice(n // 2, n)}
-    space = Space(weighted_inner(weights), lambda g: S @ g, blocks, {"VP": 0.05, "RHO": 0.1})
-    return Problem(function, space, weights), np.zeros(n), S
-
-
-def store(value: Any) -> Any:
-    """Through arrays and JSON text, as a file would keep them."""
-    if isinstance(value, Verdict):
-        return Verdict.from_attributes(json.loads(json.dumps(value.to_attributes(), allow_nan=False)))
-    arrays, attributes = value.to_arrays()
-    copied = {name: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape) for name, a in arrays.items()}
-    return type(value).from_arrays(copied, json.loads(json.dumps(attributes, allow_nan=False)))
-
-
-def drive(
-    problem: Problem,
-    x: np.ndarray,
-    trials: int,
-    method: TrustRegion = TrustRegion(),  # noqa: B008
-    keep: Callable[[Any], Any] = lambda value: value,
-) -> tuple[np.ndarray, State, list[Step], list[Verdict], str | None]:
-    """The loop of a driver; `keep` stores and reloads whatever passes between two stages."""
-    state = keep(method.begin(problem.point(x), problem.space))
-    steps: list[Step] = []
-    verdicts: list[Verdict] = []
-    for _ in range(trials):
-        done = state.stopped or method.converged(state, None, "float64")
-        if done:
-            return x, state, steps, verdicts, done
-        step = keep(method.propose(state, problem.space))
-        done = method.converged(state, step, "float64")
-        if done:
-            return x, state, steps, verdicts, done
-        verdict = keep(method.judge(state, step, problem.misfit(x + step.update)))
-        steps.append(step)
-        verdicts.append(verdict)
-        if verdict.accepted:
-            x = x + step.update
-            state = keep(method.accept(state, step, verdict, problem.point(x), problem.space))
-        else:
-            state = keep(method.reject(state, step, verdict))
-    return x, state, steps, verdicts, None
 
 
 def step_of(**changes: Any) -> Step:
@@ -346,6 +256,43 @@ def test_convergence_by_gradient_prediction_and_precision() -> None:
         assert method.converged(state_of(), step_of(predicted_reduction=-1.1 * limit), precision) is None
     with pytest.raises(ValueError, match="unknown precision 'float23'; did you mean 'float"):
         method.converged(state_of(), None, "float23")
+
+
+def test_step_at_the_rounding_of_the_model_stops() -> None:
+    method, plain_space = TrustRegion(), plain(rosenbrock, 4, 0.1).space
+    space = dataclasses.replace(
+        plain_space,
+        blocks={"VP": slice(0, 2), "RHO": slice(2, 4)},
+        initial_change={"VP": 1.0, "RHO": 1.0},
+        sizes={"VP": 1500.0, "RHO": 1e3},
+    )
+    for precision, rounding in (("float32", 1e-7), ("float64", 1e-15)):
+        for factor, stops in ((0.9, True), (1.1, False)):
+            update = np.array([0.0, -1500.0, 0.5e3, 0.0]) * (factor * rounding)
+            words = method.converged(state_of(rejections=3), step_of(update=update), precision, space)
+            assert (words is not None) == stops
+            if words is not None:
+                assert words.startswith("stopped: radius 1 is at the rounding of the model in " + precision)
+                assert "after 3 rejected steps" in words and "changes VP by at most" in words
+            # the other parameter still changes
+            update[2] = 2e3 * rounding
+            assert method.converged(state_of(), step_of(update=update), precision, space) is None
+    assert method.converged(state_of(), step_of(update=np.zeros(4)), "float32", plain_space) is None
+    with pytest.raises(ValueError, match="unknown parameter in sizes 'VPP'; did you mean 'VP'"):
+        dataclasses.replace(space, sizes={"VPP": 1.0})
+    with pytest.raises(ValueError, match="size of 'VP' is 0.0, expected a positive number"):
+        dataclasses.replace(space, sizes={"VP": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("prediction", "words"),
+    [(-1e-6, "5e-08 of the misfit 20, so the gradient is at the noise level"), (-1.0, "does not follow")],
+)
+def test_stalled_steepest_descent_says_why(prediction: float, words: str) -> None:
+    state = state_of(point=Point(20.0, np.ones(1), np.ones(1)), rejections=5, steepest_descent=True)
+    step = step_of(predicted_reduction=prediction)
+    stopped = TrustRegion().reject(state, step, TrustRegion().judge(state, step, 21.0)).stopped
+    assert stopped is not None and stopped.startswith("stopped after 6 rejected steps") and words in stopped
 
 
 def test_zero_gradient_has_converged_and_proposes_nothing() -> None:

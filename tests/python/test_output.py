@@ -143,7 +143,7 @@ def test_steps_are_seen_once(tmp_path: Path) -> None:
     simulation = simulate()
     n_steps, state = simulation.n_steps, simulation._core.compiled.start(simulation.time_axis.dt)
     with simulation._writing(volume(5), tmp_path) as observer:
-        run = simulation._forward_run(n_steps, simulation._receivers.samples(n_steps), None, observer)
+        run = simulation.forward_run(n_steps, simulation._receivers.samples(n_steps), None, observer)
         run.advance(state, 23)
         checkpoint = state.copy()
         run.advance(state, n_steps)
@@ -332,7 +332,7 @@ def test_a_run_that_ends_early_is_no_result(tmp_path: Path) -> None:
         pytest.raises(WavetreeError, match="the run ended after 3 of"),
         simulation._writing(volume(10), tmp_path) as o,
     ):
-        run = simulation._forward_run(simulation.n_steps, samples, None, o)
+        run = simulation.forward_run(simulation.n_steps, samples, None, o)
         run.advance(simulation._core.compiled.start(simulation.time_axis.dt), 25)
     assert os.listdir(tmp_path) == []
 

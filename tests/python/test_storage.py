@@ -113,7 +113,7 @@ def test_a_restored_state_goes_on_with_the_same_bits():
     """Field and velocity are all that a step hands to the next, where fluid and solid meet too."""
     simulation = make("coupled", 2, precision="float32", **SMALL)
     core = simulation._core
-    run = simulation._forward_run(simulation.n_steps, None, None)
+    run = simulation.forward_run(simulation.n_steps, None, None)
     state = run.start()
     run.advance(state, 100)
     values = np.zeros((2, core.compiled.n_values), dtype=np.float32)

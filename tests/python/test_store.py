@@ -88,6 +88,18 @@ def test_content_outlives_the_process_object(store: Store) -> None:
     assert again.list_notes("") == {} and list(again.get_simulation_events("s")) == ["a"]
 
 
+def test_digests_that_are_mentioned_anywhere_are_found(store: Store) -> None:
+    a, b, c, d, e, f = (letter * 64 for letter in "abcdef")
+    store.add_entity(EntityRecord("event", "x", {"mesh_digest": a, "other": f"{'0' * 63}"}, "1"))
+    store.set_note("mesh/key", {"mesh": b})
+    store.add_iteration("p", None, {"trials": [{"mesh": c}], "file": f"meshes/{d}.h5"})
+    store.set_simulation_events("s", {"event": e})
+    store.add_gradient(f, "q", GradientRecord(0.0, "task"))
+    store.set_tasks([TaskRecord("1" * 64, "forward", "l", "done")])
+    assert store.mentioned_digests() == {a, b, c, d, e}
+    assert store.gradient_tasks() == [(f, "task")] and store.iteration_ids() == [("p", 0)]
+
+
 def test_iterations_form_a_tree_with_revisions(store: Store) -> None:
     root = store.add_iteration("p", None, {"stage": "initialize"})
     child = store.add_iteration("p", root.id, {"stage": "initialize"})
@@ -175,15 +187,33 @@ def test_killed_while_it_is_made_it_opens_again(tmp_path: Path) -> None:
     assert Store(path).list_entities("event") == []
 
 
-def test_newer_and_foreign_files_are_refused(tmp_path: Path, store: Store) -> None:
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        (
+            SCHEMA_VERSION + 1,
+            rf"newer version of wavetree \(its format is {SCHEMA_VERSION + 1}.*update wavet",
+        ),
+        (
+            SCHEMA_VERSION - 1,
+            rf"older version of wavetree \(its format is {SCHEMA_VERSION - 1}.*take that one",
+        ),
+        (-1, r"older version of wavetree \(its format is -1, this version reads"),
+    ],
+)
+def test_other_versions_are_refused(store: Store, version: int, message: str) -> None:
+    store.add_entity(entity())
     store.close()
     raw = sqlite3.connect(store.path)
-    raw.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    raw.execute(f"PRAGMA user_version={version}")
     raw.close()
     before = store.path.read_bytes()
-    with pytest.raises(ProjectError, match=r"newer version of wavetree .*update wavetree"):
+    with pytest.raises(ProjectError, match=message):
         Store(store.path)
     assert store.path.read_bytes() == before
+
+
+def test_foreign_files_are_refused(tmp_path: Path) -> None:
     foreign = sqlite3.connect(tmp_path / "foreign.sqlite")
     foreign.execute("CREATE TABLE t (a)")
     foreign.close()

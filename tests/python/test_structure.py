@@ -29,7 +29,7 @@ PYTHON = {
     "simulation": {
         *("_core", "arrays", "config", "data", "domain", "errors", "material", "mesh", "model", "survey"),
     },
-    "mapping": {"config", "errors", "mesh", "model", "simulation"},
+    "mapping": {"config", "errors", "mesh", "model", "simulation", "user_function"},
     "smoothing": {"_core", "config", "errors", "mesh", "simulation"},
     "inversion": {
         *("arrays", "config", "errors", "mapping", "mesh", "misfit", "optimize", "project", "simulation"),
@@ -53,7 +53,7 @@ PYTHON = {
     "testing": {"data", "errors", "misfit", "model", "simulation"},
     "viz": {"data", "domain", "errors", "inversion", "mesh", "model", "project", "simulation", "survey"},
     "demo": {"__init__", "errors", "project"},
-    "cli": {"__init__", "demo", "errors", "simulation", "sites"},
+    "cli": {"__init__", "demo", "errors", "mesh", "model", "simulation", "sites"},
     "namespace": {"__init__"},
     "__init__": set(),
 }

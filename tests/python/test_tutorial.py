@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from matplotlib import pyplot
 
 from wavetree.demo import true_model
 from wavetree.mesh import Mesh
+from wavetree.smoothing import ConstantSmoothing
 
 ROOT = Path(__file__).parents[2]
 NAME = "my_inversion"
@@ -110,6 +112,23 @@ def test_five_iterations_take_the_misfit_below_10_percent(after_five: Any) -> No
     misfits = [after_five.inversions.get_iteration(NAME, k).misfit for k in range(6)]
     assert misfits[5] <= 0.10 * misfits[0]
     assert all(np.diff(misfits) < 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("length", "bound"), [(0.01, 0.045), (0.005, 0.02)])
+def test_ten_iterations(after_five: Any, length: float, bound: float) -> None:
+    """Misfits after ten iterations, and what these cost: runs of an event, rejected trials included."""
+    p, own = after_five, after_five.entities.get("inverse_problem_configuration", NAME)
+    name = NAME if length == 0.01 else "finer"
+    p += dataclasses.replace(own, name=name, preconditioner=ConstantSmoothing({"VP": length, "RHO": length}))
+    begun = len(p.inversions.tree(name)) or 1
+    assert p.inversions.run(name, 11 - begun) == 11 - begun
+    tree = p.inversions.tree(name).iterations
+    assert tree[10].misfit < bound * tree[0].misfit
+    # A forward run for the start; an adjoint run at each iterate and a forward run for each of its trials.
+    runs = 1 + sum(1 + len(iteration.trials) for iteration in tree[:10])
+    assert all(iteration.accepted for iteration in tree[:10]) and runs <= 3.2 * 10
+    print(f"\nsmoothing {length} m: {tree[10].misfit / tree[0].misfit:.4f}, {runs / 10} runs of an event")
 
 
 def test_three_discs_are_seen_after_five_iterations(after_five: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,6 @@ import inversions
 import meshes
 from wavetree.data.event_data import EventData
 from wavetree.domain import BoxDomain2D
-from wavetree.inversion.iteration import Iteration
 from wavetree.mesh import Mesh, box_mesh, gradient_mesh
 from wavetree.project.project import Project
 from wavetree.survey.event import Event, EventCollection
@@ -29,9 +27,8 @@ from wavetree.survey.source.cartesian import (
     SideSetScalarPoint2D,
     VectorPoint2D,
 )
-from wavetree.viz import history, mesh, waveforms
+from wavetree.viz import mesh, waveforms
 from wavetree.viz.domain import plot_domain
-from wavetree.viz.inversion import plot_history
 from wavetree.viz.mesh import plot_field, plot_models
 from wavetree.viz.style import prefixed, scale_of, symmetric
 
@@ -251,7 +248,10 @@ FIGURES: dict[str, tuple[tuple[Any, ...], set[str]]] = {
     "model": ((["true", "initial"],), {"true: VP", "initial: RHO", "VP [m/s]", "RHO [kg/m³]"}),
     "inversion": (
         (inversions.NAME,),
-        {"χ / χ₀ [%]", "radius", "ratio ared / pred", "VP of iteration 2", "ΔRHO [kg/m³]", "ΔVP [m/s]"},
+        {
+            *("χ / χ₀ [%]", "radius", "ratio ared / pred", "VP of iteration 2", "ΔRHO [kg/m³]", "ΔVP [m/s]"),
+            *("misfit χ", "gradient by VP at iteration 1", "∂χ/∂RHO [misfit / (kg/m³) / m²]"),
+        },
     ),
     "iteration": (
         (inversions.NAME, 1),
@@ -338,6 +338,7 @@ def test_records_without_common_times_are_refused(project: Project) -> None:
         ("model", ([],), "models is empty"),
         ("model", ("true", "VS"), "unknown field of the mesh 'VS'"),
         ("inversion", ("inversio",), "did you mean 'inversion'"),
+        ("inversion", (inversions.NAME, 7), "unknown iteration of 'inversion' 7"),
         ("iteration", (inversions.NAME, 7), "iteration"),
         ("iteration", (inversions.NAME, 2), "iteration 2 of 'inversion' has no gradient yet"),
     ],
@@ -345,25 +346,3 @@ def test_records_without_common_times_are_refused(project: Project) -> None:
 def test_bad_input_is_refused(project: Project, name: str, arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         getattr(project.viz.nb, name)(*arguments)
-
-
-# -- histories ---------------------------------------------------------------------------------
-
-
-def iteration(project: Project, number: int, parent: int | None, **changes: Any) -> Iteration:
-    first = project.inversions.get_iteration(inversions.NAME, 0)
-    return dataclasses.replace(first, id=number, parent=parent, children=(), **changes)
-
-
-def test_branches_of_a_tree_are_paths_from_the_root(project: Project) -> None:
-    parents = [None, 0, 1, 1, 0]
-    nodes = [iteration(project, k, parent) for k, parent in enumerate(parents)]
-    assert [[n.id for n in path] for path in history.paths(nodes)] == [[0, 1, 2], [0, 1, 3], [0, 4]]
-    figure = plot_history(nodes)
-    assert {f"to iteration {k}" for k in (2, 3, 4)} <= set(words(figure))
-
-
-def test_an_inversion_without_figures_can_be_drawn(project: Project) -> None:
-    nothing = dict.fromkeys(("misfit", "misfits", "gradient_norm", "accepted"))
-    assert isinstance(plot_history([iteration(project, 0, None, **nothing)]), Figure)
-    assert isinstance(plot_history([]), Figure)

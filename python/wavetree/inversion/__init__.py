@@ -1,5 +1,6 @@
 """Inversion: the tree of iterations and the stages of each."""
 
 from wavetree.inversion.configuration import InverseProblemConfiguration, SiteConfig
+from wavetree.inversion.pseudo_hessian import PseudoHessian
 
-__all__ = ["InverseProblemConfiguration", "SiteConfig"]
+__all__ = ["InverseProblemConfiguration", "PseudoHessian", "SiteConfig"]

@@ -6,9 +6,11 @@ import logging
 import time
 from dataclasses import replace
 
+from wavetree.inversion.lease import Lease
 from wavetree.inversion.node import Node
-from wavetree.inversion.problem import InverseProblem
-from wavetree.inversion.stages import Place, next_node, run_stage
+from wavetree.inversion.place import Place
+from wavetree.inversion.problems import Problems
+from wavetree.inversion.stages import next_node, run_stage
 from wavetree.project.store import IterationRecord, Store
 
 __all__ = ["OpenIteration"]
@@ -17,12 +19,14 @@ _log = logging.getLogger("wavetree")
 
 
 class OpenIteration:
-    """An iteration that is being advanced.
+    """An iteration that is being advanced by this process, or waited for while another one does.
 
     Parameters
     ----------
-    problem
-        The inverse problem.
+    store
+        The project's database.
+    problems
+        Finds the inverse problem with the iteration's settings.
     record
         The iteration as it is stored.
     delete_disposable_files
@@ -30,28 +34,51 @@ class OpenIteration:
     """
 
     def __init__(
-        self, problem: InverseProblem, record: IterationRecord, delete_disposable_files: bool | None = None
+        self,
+        store: Store,
+        problems: Problems,
+        record: IterationRecord,
+        delete_disposable_files: bool | None = None,
     ) -> None:
-        self._record = record
-        self._node = Node.from_document(record.document)
-        self._place = Place(problem, record.id, delete_disposable_files)
-        self._store: Store = problem.project.store
+        self._store = store
+        self._problems = problems
+        self._disposal = delete_disposable_files
+        self._load(record)
         self._announced = ""
         self._since = time.monotonic()
+        self._lease = Lease(store, record.problem, record.id)
+        self._told = False
 
     @property
     def progress(self) -> float:
         """The part that is done of what it waits for, 0 to 1."""
-        node = self._node
+        node, place = self._node, self._place
         mesh = node.trials[-1].mesh if node.stage == "misfit" else node.mesh
         if not node.is_open or mesh is None:
             return 1.0
         gradients = node.stage != "misfit"
-        events = len(self._place.problem.fixed.events)
-        return self._place.pipeline(mesh).progress(gradients) / (2 * events if gradients else events)
+        pipeline = place.pipeline(mesh, node.events if gradients else node.control_group or node.events)
+        events = len(pipeline.problem.events)
+        return pipeline.progress(gradients) / (2 * events if gradients else events)
+
+    @property
+    def is_held_elsewhere(self) -> bool:
+        """Whether another process advances it."""
+        return self._told
 
     def advance(self) -> bool:
-        """Run stages until there are tasks to wait for and return whether the iteration is finished."""
+        """Run stages until there are tasks to wait for and return whether the iteration is finished.
+
+        While another process advances it, nothing is done; what that process has stored is gone on with.
+        """
+        if not self._node.is_open:
+            return True
+        holder = self._lease.acquire()
+        if holder is not None:
+            self._tell(holder)
+            return False
+        self._told = False
+        self._load(self._store.load_iteration(self._record.problem, self._record.id))
         while self._node.is_open:
             stage = self._node.stage
             if stage != self._announced:
@@ -63,6 +90,27 @@ class OpenIteration:
             self._save(node)
             _log.info("Task %s processed.", stage)
         return True
+
+    def release(self) -> None:
+        """Let other processes advance it."""
+        self._lease.release()
+
+    @property
+    def _place(self) -> Place:
+        problem = self._problems.of(self._record.problem, self._node.settings)
+        return Place(problem, self._problems, self._record.id, self._disposal)
+
+    def _load(self, record: IterationRecord) -> None:
+        self._record = record
+        self._node = Node.from_document(record.document)
+
+    def _tell(self, holder: str) -> None:
+        if not self._told:
+            _log.info(
+                "Iteration %d of %r is being advanced by %s; it goes on here when that ends.",
+                self._record.id, self._record.problem, holder,
+            )  # fmt: skip
+        self._told = True
 
     def _save(self, node: Node) -> None:
         now = time.monotonic()

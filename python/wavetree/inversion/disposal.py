@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from wavetree.inversion.node import Node, Trial
 from wavetree.inversion.problem import InverseProblem
-from wavetree.project.runner import Task
+from wavetree.project.disk_use import FileCount
+from wavetree.project.orphans import delete
 
 __all__ = ["Disposal"]
 
@@ -33,46 +33,53 @@ class Disposal:
     policy: bool | None = None
     iteration_id: int | None = None
 
-    def of_trial(self, trial: Trial) -> int:
-        """Delete what a rejected trial leaves and return the bytes freed."""
-        return self._of_model(trial.mesh)
+    def of_trial(self, trial: Trial) -> FileCount:
+        """Delete what a rejected trial leaves."""
+        return self._delete([trial.mesh])
 
-    def of_iterate(self, node: Node) -> int:
-        """Delete what a finished iteration leaves at its own model and return the bytes freed."""
-        return self._of_model(node.mesh)
+    def of_iterate(self, node: Node) -> FileCount:
+        """Delete what a finished iteration leaves at its own model."""
+        return self._delete([node.mesh])
 
-    def of_nodes(self, nodes: Iterable[Node]) -> int:
-        """Delete what the finished ones among all nodes leave and return the bytes freed."""
-        freed = 0
-        for node in nodes:
-            if not node.is_open:
-                freed += self.of_iterate(node)
-            rejected = [
-                trial for trial in node.trials if trial.judged is not None and not trial.judged.accepted
-            ]
-            freed += sum(self.of_trial(trial) for trial in rejected)
-        return freed
+    def of_nodes(self, nodes: Iterable[Node]) -> FileCount:
+        """Delete what the finished ones among all nodes leave."""
+        return self._delete(_left_behind(nodes))
 
-    def _of_model(self, mesh: str | None) -> int:
-        if mesh is None or self.policy is False:
-            return 0
+    def files(self, nodes: Iterable[Node]) -> list[Path]:
+        """Return what `of_nodes` would delete: files, and folders of tasks."""
+        return self._files(_left_behind(nodes))
+
+    def _delete(self, meshes: Iterable[str | None]) -> FileCount:
+        meshes = list(meshes)
+        deleted = delete(self._files(meshes))
+        for mesh in meshes:
+            if mesh is not None:
+                self.problem.release(mesh)
+        return deleted
+
+    def _files(self, meshes: Iterable[str | None]) -> list[Path]:
+        if self.policy is False:
+            return []
+        in_use = self._in_use()
+        chosen = dict.fromkeys(mesh for mesh in meshes if mesh is not None and mesh not in in_use)
+        return [file for mesh in chosen for file in self._of_model(mesh)]
+
+    def _of_model(self, mesh: str) -> list[Path]:
         pipeline = self.problem.pipeline(mesh, self.problem.name)
-        freed = pipeline.delete_wavefields()
         # The simulations of the prior are those of a simulation configuration, which users know.
-        if self.policy and mesh != self.problem.fixed.mesh and mesh not in self._in_use():
-            runner, file = self.problem.project.runner, self.problem.project.meshes.path(mesh)
-            tasks: list[Task] = [*pipeline.problem.forward_tasks.values(), *pipeline.adjoint_tasks.values()]
-            for path in (file, file.with_suffix(".xdmf"), *(runner.folder(task) for task in tasks)):
-                freed += _delete(path)
-        self.problem.release(mesh)
-        return freed
+        if not self.policy or mesh == self.problem.fixed.mesh:
+            return pipeline.wavefields()
+        file = self.problem.project.meshes.path(mesh)
+        files = [path for path in (file, file.with_suffix(".xdmf")) if path.is_file()]
+        return [*files, *pipeline.results()]
 
     def _in_use(self) -> set[str | None]:
-        """Models of open iterations of all inverse problems: equal ones share their files."""
+        """Models of open iterations, and priors, of all inverse problems: equal ones share their files."""
         project, found = self.problem.project, set()
-        for name in project.entities.list("inverse_problem_configuration"):
+        for name in project.inversions.list():
             for record in project.store.list_iterations(name):
                 node = Node.from_document(record.document)
+                found |= {node.settings.base}
                 if node.is_open and (name, record.id) != (self.problem.name, self.iteration_id):
                     found |= {trial.mesh for trial in node.trials if trial.judged is None}
                     # The newest trial may be the accepted one, the model of the iteration to come.
@@ -81,11 +88,10 @@ class Disposal:
         return found
 
 
-def _delete(path: Path) -> int:
-    if path.is_dir():
-        size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
-        shutil.rmtree(path, ignore_errors=True)
-        return size
-    size = path.stat().st_size if path.is_file() else 0
-    path.unlink(missing_ok=True)
-    return size
+def _left_behind(nodes: Iterable[Node]) -> list[str | None]:
+    """Models of finished iterations and rejected trials."""
+    found = []
+    for node in nodes:
+        found += [] if node.is_open else [node.mesh]
+        found += [t.mesh for t in node.trials if t.judged is not None and not t.judged.accepted]
+    return found

@@ -5,10 +5,14 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wavetree.inversion.configuration import InverseProblemConfiguration
 from wavetree.inversion.node import Node, Trial
 from wavetree.project.store import IterationRecord
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Iteration", "IterationTree", "TrialFigures"]
 
@@ -76,7 +80,10 @@ class Iteration:
     stage
         What is to be done next.
     misfit, misfits
-        At this iterate: the sum, and by event name.
+        At this iterate: the sum, and by event name. With batches the sum is multiplied by the number of all
+        events over that of the batch.
+    validation_misfits
+        The same by name of the events that are not inverted; None without them.
     gradient_norm
         ‖g‖ = √⟨g, S g⟩.
     predicted_reduction, actual_reduction, ratio, norm_update, radius
@@ -90,7 +97,9 @@ class Iteration:
     events, control_group
         Names of the events in the misfit, and of those that steps are judged by.
     settings
-        The configuration.
+        The configuration with what a branch has changed.
+    changed
+        What differs from the parent so that the curvature history was dropped, in words.
     seconds
         Time that calls have spent advancing it [s].
     recomputed
@@ -104,6 +113,7 @@ class Iteration:
     stage: str
     misfit: float | None
     misfits: dict[str, float] | None
+    validation_misfits: dict[str, float] | None
     gradient_norm: float | None
     predicted_reduction: float | None
     actual_reduction: float | None
@@ -116,6 +126,7 @@ class Iteration:
     events: tuple[str, ...]
     control_group: tuple[str, ...]
     settings: InverseProblemConfiguration
+    changed: tuple[str, ...]
     seconds: float
     recomputed: int
 
@@ -127,6 +138,7 @@ class Iteration:
         """Return the iteration that a record holds."""
         node = Node.from_document(record.document)
         led = None if node.origin is None else TrialFigures.of(node.origin.trial)
+        taken = tuple(node.events or events)
         return cls(
             inverse_problem=record.problem,
             id=record.id,
@@ -135,6 +147,7 @@ class Iteration:
             stage=node.stage,
             misfit=node.misfit,
             misfits=node.misfits,
+            validation_misfits=node.validation_misfits,
             gradient_norm=None if node.state is None else node.state.scalars["gradient_norm"],
             predicted_reduction=None if led is None else led.predicted_reduction,
             actual_reduction=None if led is None else led.actual_reduction,
@@ -144,9 +157,10 @@ class Iteration:
             accepted=None if node.is_open else node.outcome == "accepted",
             reason=node.reason,
             trials=tuple(TrialFigures.of(trial) for trial in node.trials),
-            events=tuple(events),
-            control_group=tuple(events),
+            events=taken,
+            control_group=tuple(node.control_group or taken),
             settings=settings,
+            changed=node.changed,
             seconds=node.seconds,
             recomputed=node.recomputed,
         )
@@ -176,8 +190,14 @@ class Iteration:
         yield "stage", self.stage + (f" ({self.reason})" if self.reason else "")
         yield "parent", "none" if self.parent is None else str(self.parent)
         yield "children", ", ".join(map(str, self.children)) or "none"
-        yield "events", str(len(self.events))
+        if self.changed:
+            yield "changes", ", ".join(self.changed)
+        judged = len(self.control_group)
+        control = "" if judged == len(self.events) else f", {judged} of them in the control group"
+        yield "events", f"{len(self.events)}{control}"
         yield "misfit", _figure(self.misfit)
+        if self.validation_misfits is not None:
+            yield "validation misfit", _figure(sum(self.validation_misfits.values()))
         yield "gradient norm", _figure(self.gradient_norm)
         if self.predicted_reduction is not None:
             reductions = f"{_figure(self.predicted_reduction)}, actual {_figure(self.actual_reduction)}"
@@ -223,6 +243,12 @@ class IterationTree:
             for row in self._rows()
         )
         return f"<b>{html.escape(self.inverse_problem)}</b><table><tr>{head}</tr>{''.join(rows)}</table>"
+
+    def plot(self) -> Figure:
+        """Draw the tree; returns the figure."""
+        from wavetree.viz.tree import plot_tree
+
+        return plot_tree(self.iterations)
 
     def _rows(self) -> list[tuple[str, ...]]:
         """Depth first; branches are indented, a line of single children is not."""

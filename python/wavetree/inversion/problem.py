@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,13 @@ import wavetree.config
 from wavetree.config import content_digest
 from wavetree.errors import ConflictError
 from wavetree.inversion.configuration import InverseProblemConfiguration
+from wavetree.inversion.preconditioner import (
+    Preconditioner,
+    build_preconditioner,
+    needs_illumination,
+    reference_models,
+)
+from wavetree.inversion.settings import NodeSettings
 from wavetree.inversion.state_files import StateFiles
 from wavetree.mapping import BoundMapping
 from wavetree.mesh import Mesh, density_mesh
@@ -26,22 +33,23 @@ from wavetree.project.pipeline import (
     Resources,
     check_receiver_field,
 )
-from wavetree.project.setup import SimulationSetup, resolve_storage
+from wavetree.project.setup import SimulationSetup, resolve_instruction_set, resolve_storage
 from wavetree.project.simulations import threads_of
+from wavetree.simulation.configuration import MeshReference, WavefieldCompression
 from wavetree.simulation.time_axis import TimeAxis, maximum_time_step
 from wavetree.survey.event import Event
 
 if TYPE_CHECKING:
     from wavetree.project.project import Project
 
-__all__ = ["FixedParts", "InverseProblem", "settled_parts"]
+__all__ = ["FixedParts", "InverseProblem", "StoredModel", "settled_parts"]
 
 _log = logging.getLogger("wavetree")
 
 
 @dataclass(frozen=True)
 class FixedParts:
-    """What is found once, when the first iteration is added, and holds for the whole tree.
+    """What is found once, when the first iteration with some settings is added, and holds for all with them.
 
     Attributes
     ----------
@@ -53,6 +61,8 @@ class FixedParts:
         How forward wavefields are kept, as JSON content.
     digests
         Content of everything that results depend on, by what users read.
+    validation
+        Names of the events that are not inverted.
     """
 
     mesh: str
@@ -61,6 +71,7 @@ class FixedParts:
     events: list[str]
     storage: dict[str, Any]
     digests: dict[str, str]
+    validation: list[str] = field(default_factory=list)
 
     def check(self, current: Mapping[str, str], name: str) -> None:
         """Raise ConflictError if something that results depend on has changed since."""
@@ -73,45 +84,103 @@ class FixedParts:
             )
 
 
-def settled_parts(project: Project, configuration: InverseProblemConfiguration) -> FixedParts:
-    """Return what an inverse problem is fixed to, as the project is now."""
-    chosen = configuration.events
-    selected = project.events.select(None if chosen is None else list(chosen))
-    check_receiver_field(project.misfit_configuration(configuration.misfit_configuration), selected)
-    project.simulations.check(configuration.prior_model, selected)
-    setup = project.simulations.setup(configuration.prior_model)
+def settled_parts(
+    project: Project, configuration: InverseProblemConfiguration, settings: NodeSettings | None = None
+) -> FixedParts:
+    """Return what an inverse problem, or a branch with other settings, is fixed to, as the project is now.
+
+    Parameters
+    ----------
+    project
+        The project.
+    configuration
+        The configuration, with the settings' overrides in it.
+    settings
+        Prior and time step where they are not those of the prior model.
+    """
+    settings = settings or NodeSettings()
+    selected = project.events.select(None if configuration.events is None else list(configuration.events))
+    held_out = configuration.validation_events
+    validation = project.events.select(list(held_out)) if held_out else []
+    everything = [*selected, *validation]
+    check_receiver_field(project.misfit_configuration(configuration.misfit_configuration), everything)
+    project.simulations.check(configuration.prior_model, everything)
+    setup = _setup(project, configuration, settings)
     axis = setup.time_axis
-    events = [str(event.event_name) for event in selected]
     storage = resolve_storage(
-        project.store, project.meshes, setup, selected, configuration.wavefield_compression
+        project.store, project.meshes, setup, selected, _compression(configuration, settings)
     )
     _log.info("Gradients of %r: %s an event.", configuration.name, storage)
     return FixedParts(
         mesh=setup.mesh_digest,
         conditions=[condition.to_dict() for condition in setup.boundary_conditions],
         time_axis={"start": axis.start, "dt": axis.dt, "n_steps": axis.n_steps},
-        events=events,
+        events=[str(event.event_name) for event in selected],
         storage=storage.to_dict(),
-        digests=_digests(project, configuration, events),
+        digests=_digests(project, configuration, everything),
+        validation=[str(event.event_name) for event in validation],
     )
 
 
+def _setup(
+    project: Project, configuration: InverseProblemConfiguration, settings: NodeSettings
+) -> SimulationSetup:
+    """The simulation of the prior with the settings' mesh and time step."""
+    setup = project.simulations.setup(configuration.prior_model)
+    axis, divisor = setup.time_axis, settings.time_step_divisor
+    if divisor > 1:
+        setup = replace(setup, time_axis=TimeAxis(axis.start, axis.dt / divisor, axis.n_steps * divisor))
+    if settings.base is not None:
+        setup = replace(setup, mesh_digest=settings.base, mesh_file=project.meshes.path(settings.base))
+    return setup
+
+
+def _compression(
+    configuration: InverseProblemConfiguration, settings: NodeSettings
+) -> WavefieldCompression | None:
+    """A sampling interval counts time steps: it grows as these get smaller."""
+    given = configuration.wavefield_compression
+    if given is None or given.forward_wavefield_sampling_interval is None:
+        return given
+    interval = given.forward_wavefield_sampling_interval * settings.time_step_divisor
+    return replace(given, forward_wavefield_sampling_interval=interval)
+
+
 def _digests(
-    project: Project, configuration: InverseProblemConfiguration, events: list[str]
+    project: Project, configuration: InverseProblemConfiguration, events: Sequence[Event]
 ) -> dict[str, str]:
     misfit = project.misfit_configuration(configuration.misfit_configuration)
-    observed = project.waveforms.observed(misfit.observed_data, events)
-    prior = project.entities.get("simulation_configuration", configuration.prior_model)
-    selected = project.events.select(events)
+    names = [str(event.event_name) for event in events]
+    observed = project.waveforms.observed(misfit.observed_data, names)
+    models = (configuration.prior_model, *reference_models(configuration.preconditioner))
+    simulations = {name: project.entities.get("simulation_configuration", name) for name in models}
+    content = [event.digest() for event in events]
     return {
         f"inverse problem configuration {configuration.name!r}": configuration.numbers().digest(),
-        f"simulation configuration {configuration.prior_model!r}": prior.digest(),
+        **{f"simulation configuration {name!r}": one.digest() for name, one in simulations.items()},
         f"misfit configuration {misfit.name!r}": misfit.digest(),
-        f"the content of the events of {configuration.name!r}": content_digest(
-            [e.digest() for e in selected]
-        ),
-        f"the observed data {misfit.observed_data!r}": content_digest([observed[e].digest for e in events]),
+        f"the content of the events of {configuration.name!r}": content_digest(content),
+        f"the observed data {misfit.observed_data!r}": content_digest([observed[n].digest for n in names]),
     }
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """What became of a model that was to be stored.
+
+    Attributes
+    ----------
+    mesh
+        Digest of its mesh; None if it cannot be simulated.
+    refusal
+        Why not, in words.
+    unstable
+        Whether its time step would have to be smaller than that of the inversion.
+    """
+
+    mesh: str | None = None
+    refusal: str | None = None
+    unstable: bool = False
 
 
 class InverseProblem:
@@ -124,7 +193,7 @@ class InverseProblem:
     configuration
         The configuration.
     fixed
-        What it was fixed to when its first iteration was added.
+        What it was fixed to when its first iteration was added, or that of a branch with other settings.
 
     Raises
     ------
@@ -135,7 +204,8 @@ class InverseProblem:
     def __init__(
         self, project: Project, configuration: InverseProblemConfiguration, fixed: FixedParts
     ) -> None:
-        fixed.check(_digests(project, configuration, fixed.events), configuration.name)
+        events = project.events.select([*fixed.events, *fixed.validation])
+        fixed.check(_digests(project, configuration, events), configuration.name)
         self.name = configuration.name
         self.configuration = configuration
         self.project = project
@@ -143,7 +213,7 @@ class InverseProblem:
         self.method = configuration.method
         self.state_files = StateFiles(project.path)
         # A pipeline knows what it has issued, so one is kept while its tasks run.
-        self._pipelines: dict[str, Pipeline] = {}
+        self._pipelines: dict[tuple[str, tuple[str, ...], bool], Pipeline] = {}
 
     # -- what is fixed -------------------------------------------------------------------------
 
@@ -154,13 +224,18 @@ class InverseProblem:
 
     @cached_property
     def mapping(self) -> BoundMapping:
-        """The mapping about the prior."""
-        return self.configuration.mapping.bind(self.mesh)
-
-    @cached_property
-    def events(self) -> tuple[Event, ...]:
-        """The events in the order in which they are summed."""
-        return tuple(self.project.events.select(self.fixed.events))
+        """The mapping about the prior, with the places of all sources and receivers if it needs them."""
+        mapping = self.configuration.mapping
+        if isinstance(mapping.inversion_mesh, MeshReference):
+            mapping = mapping.with_inversion_mesh(self.project.meshes.get(mapping.inversion_mesh.mesh_digest))
+        if not mapping.needs_positions:
+            return mapping.bind(self.mesh)
+        events: list[Any] = [
+            event.resolve(self.mesh) for event in self.project.events.select(self.fixed.events)
+        ]
+        sources = np.array([source.location for event in events for source in event.sources])
+        receivers = np.array([receiver.location for event in events for receiver in event.receivers])
+        return mapping.bind(self.mesh, sources, receivers)
 
     @cached_property
     def misfit_configuration(self) -> MisfitConfiguration:
@@ -170,7 +245,8 @@ class InverseProblem:
     @cached_property
     def observed(self) -> dict[str, ObservedData]:
         """Observed data by event name."""
-        return self.project.waveforms.observed(self.misfit_configuration.observed_data, self.fixed.events)
+        names = [*self.fixed.events, *self.fixed.validation]
+        return self.project.waveforms.observed(self.misfit_configuration.observed_data, names)
 
     @cached_property
     def prior_setup(self) -> SimulationSetup:
@@ -183,6 +259,7 @@ class InverseProblem:
             event_configuration=prior.event_configuration,
             boundary_conditions=tuple(wavetree.config.load(self.fixed.conditions)),
             time_axis=TimeAxis(**self.fixed.time_axis),
+            instruction_set=resolve_instruction_set(self.project.store),
         )
 
     @property
@@ -206,17 +283,46 @@ class InverseProblem:
     def space(self) -> Space:
         """Inner product, preconditioner and blocks."""
         inner = weighted_inner(self._weights)
-        return Space(inner, self._precondition, self.mapping.blocks, self._changes)
+        # Default changes are a hundredth of what a parameter is in size.
+        sizes = {name: 100.0 * change for name, change in self.mapping.default_changes().items()}
+        return Space(inner, self._precondition, self.mapping.blocks, self._changes, sizes)
 
     @cached_property
-    def _smoothing(self) -> Any:
-        preconditioner = self.configuration.preconditioner
-        return None if preconditioner is None else preconditioner.build(self.mesh, self.mesh.tensor_order)
+    def _preconditioner(self) -> Preconditioner:
+        mesh = self.mapping.inversion_mesh
+        return build_preconditioner(
+            self.configuration.preconditioner,
+            mesh,
+            mesh.tensor_order,
+            self._illumination(),
+            self.project.simulations.get_mesh,
+        )
 
     def _precondition(self, flat: np.ndarray) -> np.ndarray:
-        if self._smoothing is None:
-            return flat.copy()
-        return self.mapping.pack(self._smoothing.apply(self.mapping.unpack(flat)))
+        return self.mapping.pack(self._preconditioner.apply(self.mapping.unpack(flat)))
+
+    def advance_illumination(self) -> bool:
+        """Do what can be done now and return whether the preconditioner can be had.
+
+        A pseudo-Hessian needs the illumination of the prior by all events; without one nothing is to be done.
+
+        Raises
+        ------
+        SimulationFailed
+            When nothing runs any more and events have failed.
+        """
+        if not needs_illumination(self.configuration.preconditioner):
+            return True
+        return self._prior_pipeline.advance_illumination()
+
+    @property
+    def _prior_pipeline(self) -> Pipeline:
+        return self.pipeline(self.fixed.mesh, self.prior_setup.name)
+
+    def _illumination(self) -> np.ndarray | None:
+        if not needs_illumination(self.configuration.preconditioner):
+            return None
+        return self.mapping.average(self._prior_pipeline.illumination())
 
     def riesz(self, derivative: np.ndarray) -> np.ndarray:
         """Return the gradient in the space's inner product from a derivative by nodal values (size,)."""
@@ -226,37 +332,34 @@ class InverseProblem:
         """Return a derivative by nodal values (size,) as densities [misfit per unit and m^d] on the mesh."""
         mapping = self.mapping
         density = derivative / mapping.pack(dict.fromkeys(mapping.parameters, mapping.mass))
-        return density_mesh(self.mesh, mapping.unpack(self._precondition(density) if smoothed else density))
+        shown = self._precondition(density) if smoothed else density
+        return density_mesh(mapping.inversion_mesh, mapping.unpack(shown))
 
     # -- models and their simulations ----------------------------------------------------------
 
-    def store_model(self, p: np.ndarray) -> tuple[str | None, str | None]:
-        """Store the mesh of a model.
+    def store_model(self, p: np.ndarray) -> StoredModel:
+        """Store the mesh of a model, or say why it cannot be simulated.
 
         Parameters
         ----------
         p
             Inversion parameters (size,).
-
-        Returns
-        -------
-        digest, refusal
-            The digest of the mesh, or why the model cannot be simulated; the other is None.
         """
         material = self.mapping.forward(p)
         refusal = self.mapping.refusal(material)
         if refusal is not None:
-            return None, refusal
+            return StoredModel(refusal=refusal)
         mesh, step = self.mapping.mesh(material), self.prior_setup.time_axis.dt
         largest = maximum_time_step(mesh, self.prior_setup.boundary_conditions)
         if largest < step:
-            return None, (
+            refusal = (
                 f"its largest stable time step, {largest:g} s, is below that of the inversion, {step:g} s; "
-                "give the prior a smaller time_step_in_seconds if this recurs"
+                "if this recurs, the inversion's is halved"
             )
-        return self.project.meshes.put(mesh, xdmf=False), None
+            return StoredModel(refusal=refusal, unstable=True)
+        return StoredModel(self.project.meshes.put(mesh, xdmf=False))
 
-    def pipeline(self, mesh_digest: str, label: str) -> Pipeline:
+    def pipeline(self, mesh_digest: str, label: str, events: Sequence[str] | None = None) -> Pipeline:
         """Return the pipeline of a model; the one that is at work if there is one.
 
         Parameters
@@ -265,21 +368,30 @@ class InverseProblem:
             Digest of the mesh with the model.
         label
             What users read in the labels of its simulations.
+        events
+            Names of the events; all that are inverted when None.
         """
-        if mesh_digest not in self._pipelines:
-            self._pipelines[mesh_digest] = self.project.pipeline(
-                self._misfit_problem(mesh_digest, label), self._resources
-            )
-        return self._pipelines[mesh_digest]
+        return self._pipeline(mesh_digest, label, tuple(events or self.fixed.events), keeps=True)
+
+    def validation_pipeline(self, mesh_digest: str, label: str) -> Pipeline:
+        """Return the pipeline of the misfits of the events that are not inverted; see `pipeline`."""
+        return self._pipeline(mesh_digest, label, tuple(self.fixed.validation), keeps=False)
+
+    def _pipeline(self, mesh_digest: str, label: str, events: tuple[str, ...], keeps: bool) -> Pipeline:
+        key = (mesh_digest, events, keeps)
+        if key not in self._pipelines:
+            problem = self._misfit_problem(mesh_digest, label, events, keeps)
+            self._pipelines[key] = self.project.pipeline(problem, self._resources)
+        return self._pipelines[key]
 
     def release(self, mesh_digest: str | None = None) -> None:
-        """Forget the pipeline of a model that is done; when None, those of which nothing runs any more.
+        """Forget the pipelines of a model that is done; when None, those of which nothing runs any more.
 
         One whose tasks were stopped or have failed would not issue them again.
         """
-        for digest in [mesh_digest] if mesh_digest is not None else list(self._pipelines):
-            if digest == mesh_digest or not self._pipelines[digest].is_active():
-                self._pipelines.pop(digest, None)
+        for key in list(self._pipelines):
+            if key[0] == mesh_digest or (mesh_digest is None and not self._pipelines[key].is_active()):
+                del self._pipelines[key]
 
     def has_result(self, pipeline: Pipeline, event: str) -> bool:
         """Whether the gradient of an event can be had without another forward run."""
@@ -288,23 +400,30 @@ class InverseProblem:
             pipeline.problem.forward_tasks[event]
         )
 
-    def _misfit_problem(self, mesh_digest: str, label: str) -> MisfitProblem:
+    def _misfit_problem(
+        self, mesh_digest: str, label: str, events: tuple[str, ...], keeps: bool
+    ) -> MisfitProblem:
         setup = self.prior_setup
-        if mesh_digest != self.fixed.mesh:
+        if mesh_digest != self._prior_mesh:
             file = self.project.meshes.path(mesh_digest)
             setup = replace(setup, name=label, mesh_file=file, mesh_digest=mesh_digest)
         problem = MisfitProblem(
             setup=setup,
             misfit_configuration=self.misfit_configuration,
-            events=self.events,
+            events=tuple(self.project.events.select(list(events))),
             observed=self.observed,
-            storage=wavetree.config.load(self.fixed.storage),
+            storage=wavetree.config.load(self.fixed.storage) if keeps else None,
         )
-        if mesh_digest == self.fixed.mesh:
+        if setup.name == self.configuration.prior_model:
             self.project.simulations.register(problem.forward_tasks.values())
             observed = (data.task for data in self.observed.values())
             self.project.simulations.register(task for task in observed if task is not None)
         return problem
+
+    @cached_property
+    def _prior_mesh(self) -> str:
+        """Digest of the prior model's mesh, whose simulations users know by its name."""
+        return self.project.simulations.mesh_and_conditions(self.configuration.prior_model)[0]
 
     @cached_property
     def _resources(self) -> Resources:

@@ -8,63 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-
-from wavetree.arrays import read_arrays, write_arrays
-from wavetree.inversion.disposal import Disposal
+from wavetree.inversion.batches import control_of, with_batch
+from wavetree.inversion.gradient import gradient_stage, preconditioner_stage
 from wavetree.inversion.node import Node, Origin, StateRecord, Trial
-from wavetree.inversion.problem import InverseProblem
-from wavetree.optimize import Point, State, Step, Verdict
-from wavetree.project.pipeline import Pipeline, warn_of_misfits
+from wavetree.inversion.place import Place, advance_pipeline, ended, finished
+from wavetree.inversion.settings import NodeSettings
+from wavetree.optimize import Method, Step, Verdict, subset_scale
 
-__all__ = ["Place", "first_node", "next_node", "run_stage"]
+__all__ = ["first_node", "next_node", "run_stage"]
 
+Changes = tuple[str, ...]
 _log = logging.getLogger("wavetree")
-
-
-@dataclass(frozen=True)
-class Place:
-    """What a stage works with besides the node.
-
-    Attributes
-    ----------
-    problem
-        The inverse problem.
-    iteration_id
-        Id of the node.
-    delete_disposable_files
-        See `Disposal`.
-    """
-
-    problem: InverseProblem
-    iteration_id: int
-    delete_disposable_files: bool | None = None
-
-    @property
-    def disposal(self) -> Disposal:
-        """Deletes what is no longer needed."""
-        return Disposal(self.problem, self.delete_disposable_files, self.iteration_id)
-
-    @property
-    def folder(self) -> str:
-        """Folder of the node's arrays, relative to the project's."""
-        return f"inversions/{self.problem.name}/{self.iteration_id:04d}"
-
-    def write(self, file: str, arrays: dict[str, np.ndarray]) -> str:
-        """Write arrays into the node's folder and return the file's name relative to the project."""
-        write_arrays(self.problem.project.path / self.folder / file, arrays)
-        return f"{self.folder}/{file}"
-
-    def read(self, file: str) -> dict[str, np.ndarray]:
-        """Read arrays of a file that `write` named."""
-        return read_arrays(self.problem.project.path / file)[0]
-
-    def pipeline(self, mesh: str, trial: int | None = None) -> Pipeline:
-        """Return the pipeline of the node's model or of a trial."""
-        label = f"{self.problem.name}, iteration {self.iteration_id}"
-        return self.problem.pipeline(mesh, label if trial is None else f"{label}, trial {trial}")
 
 
 def first_node(now: float) -> Node:
@@ -72,14 +28,41 @@ def first_node(now: float) -> Node:
     return Node(created=now)
 
 
-def next_node(node: Node, now: float) -> Node:
-    """Return the child of a finished node: at its accepted trial, or at the same model without history."""
-    if node.outcome == "accepted":
+def next_node(node: Node, now: float, settings: NodeSettings | None = None, changed: Changes = ()) -> Node:
+    """Return a child of a finished node: at its accepted trial, or at the same model without history.
+
+    Parameters
+    ----------
+    node
+        The parent.
+    now
+        When it is added [s since 1970].
+    settings
+        Those of the child; the parent's when None. With another prior the child begins at that.
+    changed
+        What differs so that the history is dropped, in words.
+    """
+    settings = settings or node.settings
+    child = Node(
+        now, settings=settings, changed=changed, batch=node.batch, unstable_trials=node.unstable_trials
+    )
+    if "batches" in changed:
+        child = replace(child, batch=None)
+    if node.outcome != "accepted":
+        child = replace(child, model_file=node.model_file, mesh=node.mesh)
+    else:
         assert node.state is not None
-        trial = node.trials[-1]
-        origin = Origin(node.state, trial)
-        return Node(now, origin=origin, model_file=trial.file, mesh=trial.mesh, misfits=trial.misfits)
-    return Node(now, model_file=node.model_file, mesh=node.mesh, misfits=node.misfits)
+        trial, group = node.trials[-1], node.control_group
+        origin = Origin(
+            node.state, trial, len(node.trials) - 1, group, node.control_file, node.control_misfit
+        )
+        child = replace(child, origin=origin, control_group=group, model_file=trial.file, mesh=trial.mesh)
+        # Those of a part of the events, or of another misfit, are not the child's.
+        if group is None and node.batch is None and not changed:
+            child = replace(child, misfits=trial.misfits)
+    if settings.base != node.settings.base:
+        child = replace(child, model_file=None, mesh=None)
+    return child
 
 
 def run_stage(node: Node, place: Place) -> Node | None:
@@ -89,45 +72,49 @@ def run_stage(node: Node, place: Place) -> Node | None:
 
 def _initialize(node: Node, place: Place) -> Node:
     problem = place.problem
+    node = with_batch(node, problem)
     if node.model_file is None:
         file = place.write("model.h5", {"model": problem.mapping.prior})
         return replace(node, model_file=file, mesh=problem.fixed.mesh, stage="misfit_and_gradient")
-    if node.origin is None:
+    assert node.mesh is not None
+    if not problem.project.meshes.path(node.mesh).is_file():
+        # A branch begins at a model whose mesh was deleted with what its iteration left.
+        node = replace(node, mesh=problem.store_model(place.read(node.model_file)["model"]).mesh)
+    node = _postprocessed(node, place)
+    if not node.is_open:
+        return node
+    if node.origin is None or node.changed:
         return replace(node, stage="misfit_and_gradient")
     assert node.mesh is not None
-    pipeline = place.pipeline(node.mesh)
-    lost = sum(not problem.has_result(pipeline, event) for event in problem.fixed.events)
+    if node.origin.trial.misfits is None:
+        return replace(node, stage="misfit_and_gradient")
+    events = list(node.origin.trial.misfits)
+    pipeline = place.pipeline(node.mesh, events)
+    lost = sum(not problem.has_result(pipeline, event) for event in events)
     if lost:
         _log.warning(
-            "Stored wavefields of %d of %d events were lost and are computed again.",
-            lost, len(problem.fixed.events),
-        )  # fmt: skip
+            "Stored wavefields of %d of %d events were lost and are computed again.", lost, len(events)
+        )
     return replace(node, recomputed=lost, stage="gradient")
 
 
-def _gradient(node: Node, place: Place) -> Node | None:
-    """Misfits of all events and the sum of their gradients, in the order of the events."""
+def _postprocessed(node: Node, place: Place) -> Node:
+    """The node at what the user's function makes of the accepted model; as it is if there is no function."""
     problem = place.problem
-    assert node.mesh is not None and node.model_file is not None
-    pipeline = place.pipeline(node.mesh)
-    if not _advance(pipeline, pipeline.advance_gradients):
-        return None
-    found = pipeline.misfits()
-    warn_of_misfits(found, problem.misfit_configuration.observed_data)
-    total: dict[str, np.ndarray] = {}
-    for raw in pipeline.gradients().values():
-        for name in problem.mapping.parameters:
-            total[name] = total[name] + raw[name] if name in total else raw[name]
-    model = place.read(node.model_file)["model"]
-    file = place.write("derivative.h5", {"derivative": problem.mapping.adjoint(model, total)})
-    problem.release(node.mesh)
-    return replace(
-        node,
-        misfits={event: misfit.misfit for event, misfit in found.items()},
-        silent=all(misfit.silent for misfit in found.values()),
-        derivative_file=file,
-        stage="check_convergence",
-    )
+    if node.origin is None or node.model_file is None:
+        return node
+    accepted = place.read(node.model_file)["model"]
+    model = problem.mapping.postprocess(accepted)
+    if model is accepted:
+        return node
+    stored = problem.store_model(model)
+    if stored.refusal is not None:
+        what = "the model that postprocess_model_update returned cannot be simulated"
+        return ended(node, place, f"stopped: {what}, {stored.refusal}")
+    file = place.write("model.h5", {"model": model})
+    _log.info("The model went through postprocess_model_update; its misfit is computed anew.")
+    changed = (*node.changed, "the model (by postprocess_model_update)")
+    return replace(node, model_file=file, mesh=stored.mesh, misfits=None, changed=changed)
 
 
 def _check_convergence(node: Node, place: Place) -> Node:
@@ -136,39 +123,8 @@ def _check_convergence(node: Node, place: Place) -> Node:
         return replace(node, stage="preconditioner")
     reason = f"the adjoint sources of all {len(node.misfits or ())} events are zero"
     if node.misfit == 0.0:
-        return _finished(node, place, "converged", f"converged: the misfit is 0, {reason}")
-    return _finished(node, place, "stopped", f"stopped: the misfit is {node.misfit:.6g}, but {reason}")
-
-
-def _preconditioner(node: Node, place: Place) -> Node:
-    """The state of the optimiser at this iterate, from the preconditioned gradient."""
-    problem = place.problem
-    assert node.derivative_file is not None and node.misfit is not None
-    gradient = problem.riesz(place.read(node.derivative_file)["derivative"])
-    point = problem.space.point(node.misfit, gradient)
-    files = problem.state_files
-    if node.origin is None:
-        state = problem.method.begin(point, problem.space)
-        stored = files.save(place.folder, state, None, None)
-    else:
-        parent = files.load(node.origin.state)
-        state = _accepted(place, node.origin, parent, point)
-        stored = files.save(place.folder, state, parent, node.origin.state)
-    _log.info(
-        "Number of events: %d, chi = %.6g, ||g|| = %.6g.",
-        len(problem.fixed.events), node.misfit, state.gradient_norm,
-    )  # fmt: skip
-    _log.info("Optimiser: %s.", state.reason)
-    node = replace(node, state=stored, stage="propose")
-    done = problem.method.converged(state, None, problem.precision)
-    return node if done is None else _finished(node, place, "converged", done)
-
-
-def _accepted(place: Place, origin: Origin, parent: State, point: Point) -> State:
-    verdict = origin.trial.judged
-    assert verdict is not None
-    problem = place.problem
-    return problem.method.accept(parent, _step(place, origin.trial), verdict, point, problem.space)
+        return ended(node, place, f"converged: the misfit is 0, {reason}")
+    return ended(node, place, f"stopped: the misfit is {node.misfit:.6g}, but {reason}")
 
 
 def _propose(node: Node, place: Place) -> Node:
@@ -177,36 +133,38 @@ def _propose(node: Node, place: Place) -> Node:
     assert node.model_file is not None
     state = problem.state_files.load(_stored(node))
     step = problem.method.propose(state, problem.space)
-    done = problem.method.converged(state, step, problem.precision)
+    done = problem.method.converged(state, step, problem.precision, problem.space)
     if done is not None:
-        return _finished(node, place, "converged", done)
+        return ended(node, place, done)
     model = place.read(node.model_file)["model"] + step.update
     arrays, scalars = step.to_arrays()
     file = place.write(f"trial_{len(node.trials)}.h5", {"model": model, **arrays})
-    mesh, refusal = problem.store_model(model)
-    trial = Trial(file, scalars, mesh, refusal)
-    return replace(node, trials=(*node.trials, trial), stage="misfit")
+    stored = problem.store_model(model)
+    trial = Trial(file, scalars, stored.mesh, stored.refusal, stored.unstable)
+    stage = "misfit" if stored.mesh is not None and problem.method.tests_steps else "accept_or_reject"
+    return replace(node, trials=(*node.trials, trial), stage=stage)
 
 
 def _misfit(node: Node, place: Place) -> Node | None:
     """Misfits of the trial; its forward runs store what the next gradient needs."""
     trial = node.trials[-1]
-    if trial.mesh is None:
-        return replace(node, stage="accept_or_reject")
-    pipeline = place.pipeline(trial.mesh, len(node.trials) - 1)
-    if not _advance(pipeline, pipeline.advance_misfits):
+    assert trial.mesh is not None
+    events = node.control_group or node.events
+    pipeline = place.pipeline(trial.mesh, events, len(node.trials) - 1)
+    if not advance_pipeline(pipeline, pipeline.advance_misfits):
         return None
     misfits = {event: misfit.misfit for event, misfit in pipeline.misfits().items()}
     place.problem.release(trial.mesh)
-    return replace(node.with_trial(misfits=misfits), stage="accept_or_reject")
+    weight = subset_scale(len(place.problem.fixed.events), len(misfits))
+    return replace(node.with_trial(misfits=misfits, weight=weight), stage="accept_or_reject")
 
 
 def _accept_or_reject(node: Node, place: Place) -> Node:
     method, trial = place.problem.method, node.trials[-1]
     stored = _stored(node)
     state = place.problem.state_files.load(stored)
-    step = _step(place, trial)
-    verdict = method.judge(state, step, trial.misfit)
+    step = place.step(trial)
+    verdict = method.judge(state, step, _trial_misfit(node, method), control_of(node, place, state, step))
     if trial.refusal is not None:
         reason = f"rejected: the trial model cannot be simulated, {trial.refusal}; the radius shrinks"
         verdict = replace(verdict, reason=f"{reason} to {verdict.radius:.6g}")
@@ -215,38 +173,45 @@ def _accept_or_reject(node: Node, place: Place) -> Node:
     if verdict.accepted:
         return replace(node, stage="finalize_iteration", reason=verdict.reason)
     place.disposal.of_trial(trial)
+    if trial.unstable:
+        node = replace(node, unstable_trials=node.unstable_trials + 1)
+        if node.unstable_trials > 1:
+            return _with_half_the_time_step(node, place)
     state = method.reject(state, step, verdict)
     node = replace(node, state=place.problem.state_files.at_same_point(state, stored), stage="propose")
-    return node if state.stopped is None else _finished(node, place, "stopped", state.stopped)
+    return node if state.stopped is None else ended(node, place, state.stopped)
+
+
+def _trial_misfit(node: Node, method: Method) -> float | None:
+    """Misfit of the newest trial; NaN if it cannot be simulated, None if the method does not ask for it."""
+    trial = node.trials[-1]
+    return trial.misfit if method.tests_steps or trial.refusal is not None else None
+
+
+def _with_half_the_time_step(node: Node, place: Place) -> Node:
+    """Begin again at the same model with a misfit of finer time steps, which is another function."""
+    settings = replace(node.settings, time_step_divisor=2 * node.settings.time_step_divisor)
+    step = place.problem.prior_setup.time_axis.dt / 2.0
+    _log.warning(
+        "Models need a smaller time step again: it is halved to %g s, misfit and gradient are computed anew, "
+        "and the curvature history is dropped.", step,
+    )  # fmt: skip
+    place.problems.settle(place.problem.name, settings)
+    place.disposal.of_iterate(node)
+    return replace(
+        node, settings=settings, changed=("time step",), unstable_trials=0, misfits=None,
+        validation_misfits=None, derivative_file=None, control_file=None, state=None,
+        stage="misfit_and_gradient",
+    )  # fmt: skip
 
 
 def _finalize_iteration(node: Node, place: Place) -> Node:
-    return _finished(node, place, "accepted", node.reason)
-
-
-def _finished(node: Node, place: Place, outcome: str, reason: str) -> Node:
-    node = replace(node, outcome=outcome, reason=reason, stage="finished")
-    place.disposal.of_iterate(node)
-    return node
+    return finished(node, place, "accepted", node.reason)
 
 
 def _stored(node: Node) -> StateRecord:
     assert node.state is not None
     return node.state
-
-
-def _step(place: Place, trial: Trial) -> Step:
-    arrays = place.read(trial.file)
-    return Step.from_arrays({k: v for k, v in arrays.items() if k != "model"}, dict(trial.step))
-
-
-def _advance(pipeline: Pipeline, advance: Callable[[], bool]) -> bool:
-    before = pipeline.issued
-    done = advance()
-    if pipeline.issued > before:
-        number = pipeline.issued - before
-        _log.info("%d %s issued.", number, "task" if number == 1 else "tasks")
-    return done
 
 
 def _log_verdict(node: Node, step: Step, verdict: Verdict) -> None:
@@ -257,8 +222,9 @@ def _log_verdict(node: Node, step: Step, verdict: Verdict) -> None:
         step.predicted_reduction, actual, step.norm, step.radius,
     )  # fmt: skip
     if new is not None:
+        old_misfit = node.misfit if node.control_misfit is None else node.control_misfit
         _log.info(
-            "Old misfit of the control group: %.6g, new misfit: %.6g.", node.misfit, verdict.trial_misfit
+            "Old misfit of the control group: %.6g, new misfit: %.6g.", old_misfit, verdict.trial_misfit
         )
         better = sum(new[event] < old[event] for event in new)
         _log.info("%d out of %d events improved.", better, len(new))
@@ -267,10 +233,10 @@ def _log_verdict(node: Node, step: Step, verdict: Verdict) -> None:
 
 _STAGES: dict[str, Callable[[Node, Place], Node | None]] = {
     "initialize": _initialize,
-    "misfit_and_gradient": _gradient,
-    "gradient": _gradient,
+    "misfit_and_gradient": gradient_stage,
+    "gradient": gradient_stage,
     "check_convergence": _check_convergence,
-    "preconditioner": _preconditioner,
+    "preconditioner": preconditioner_stage,
     "propose": _propose,
     "misfit": _misfit,
     "accept_or_reject": _accept_or_reject,

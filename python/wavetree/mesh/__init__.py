@@ -3,16 +3,22 @@
 from wavetree.mesh.box import box_mesh
 from wavetree.mesh.dof_map import DofMap
 from wavetree.mesh.from_domain import MeshResolution, mesh_from_domain, resolved_frequency
+from wavetree.mesh.from_file import read_mesh_file
 from wavetree.mesh.gradient import density_mesh, gradient_mesh
 from wavetree.mesh.mesh import Mesh
+from wavetree.mesh.quality import MeshQuality
+from wavetree.mesh.report import MeshReport
 
 __all__ = [
     "DofMap",
     "Mesh",
+    "MeshQuality",
+    "MeshReport",
     "MeshResolution",
     "box_mesh",
     "density_mesh",
     "gradient_mesh",
     "mesh_from_domain",
+    "read_mesh_file",
     "resolved_frequency",
 ]

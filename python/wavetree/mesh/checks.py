@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,13 @@ from wavetree.mesh.side_sets import corner_indices
 __all__ = [
     "MAX_SHAPE_ORDER",
     "checked_connectivity",
+    "checked_element_nodal",
     "checked_order",
     "checked_points",
     "checked_shape_order",
+    "checked_side_set",
+    "checked_values",
+    "element_nodal_shapes",
     "order_of_columns",
     "refuse_flat_elements",
 ]
@@ -70,6 +75,59 @@ def checked_connectivity(connectivity: Any, points: np.ndarray, shape_order: int
             f"{len(points) - 1}, for there are {len(points)} points."
         )
     return read_only(np.array(array, dtype=np.int64, order="C"))
+
+
+def checked_values(name: str, data: Any, count: str, expected: int) -> np.ndarray:
+    """Return values, one each for things of a number, as read-only float64, or refuse them."""
+    if np.shape(data) != (expected,):
+        raise ValueError(f"{name} has shape {np.shape(data)}; expected ({count},) = ({expected},).")
+    return finite_array(name, data)
+
+
+def element_nodal_shapes(n_elements: int, dim: int) -> str:
+    """Return the shapes that element-nodal fields may have, in words."""
+    columns = "|".join(str((k + 1) ** dim) for k in range(1, MAX_ORDER + 1))
+    return f"(nelem, (k + 1)**{dim}) = ({n_elements}, {columns})"
+
+
+def checked_element_nodal(
+    name: str, data: Any, n_elements: int, dim: int, present: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Return an element-nodal field as read-only float64, or refuse it; all those present have its order."""
+    shape = np.shape(data)
+    order = order_of_columns(shape[1], dim) if len(shape) == 2 and shape[0] == n_elements else 0
+    if not order:
+        expected = element_nodal_shapes(n_elements, dim)
+        raise ValueError(f"element-nodal field {name!r} has shape {shape}; expected {expected}.")
+    others = sorted(set(present) - {name})
+    if others and present[others[0]].shape[1] != shape[1]:
+        columns = present[others[0]].shape[1]
+        raise ValueError(
+            f"element-nodal field {name!r} has {shape[1]} columns (order {order}); expected "
+            f"{columns} (order {order_of_columns(columns, dim)}) as {others[0]!r}: "
+            "delete that field first, or change its order with mesh.with_tensor_order."
+        )
+    return finite_array(f"element-nodal field {name!r}", data)
+
+
+def checked_side_set(name: str, data: Any, n_elements: int, dim: int) -> np.ndarray:
+    """Return [element, side] rows (n, 2) as read-only int64, or refuse them with a ValueError."""
+    rows = np.asarray(data)
+    if rows.dtype.kind not in "iu" or rows.ndim != 2 or rows.shape[1] != 2:
+        raise ValueError(
+            f"side set {name!r} has shape {rows.shape} and type {rows.dtype}; expected whole numbers "
+            "(n, 2): rows of [element, side]."
+        )
+    bad = (rows < 0) | (rows >= np.array([n_elements, 2 * dim]))
+    if bad.any():
+        row = int(np.argmax(bad.any(axis=1)))
+        raise ValueError(
+            f"side set {name!r} has the row {rows[row].tolist()} at {row}; expected an element below "
+            f"{n_elements} and a side below {2 * dim}."
+        )
+    if len(np.unique(rows, axis=0)) != len(rows):
+        raise ValueError(f"side set {name!r} names a facet twice; expected every [element, side] once.")
+    return read_only(np.array(rows, dtype=np.int64, order="C"))
 
 
 def refuse_flat_elements(

@@ -6,18 +6,24 @@ import hashlib
 import html
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wavetree import _core
 from wavetree.errors import unknown_name
 from wavetree.mesh import io
+from wavetree.mesh.block_names import checked_block_names, packed_names, unpacked_names
 from wavetree.mesh.checks import (
     checked_connectivity,
+    checked_element_nodal,
     checked_order,
     checked_points,
     checked_shape_order,
+    checked_side_set,
+    checked_values,
+    element_nodal_shapes,
     order_of_columns,
     refuse_flat_elements,
 )
@@ -26,6 +32,11 @@ from wavetree.mesh.fields import CheckedArrays, finite_array, read_only
 from wavetree.mesh.interpolation import MAX_ORDER, change_order
 from wavetree.mesh.projection import project_along
 from wavetree.mesh.side_sets import AXES, facet_nodes, named_side_sets
+from wavetree.mesh.summary import summary
+
+if TYPE_CHECKING:
+    from wavetree.mesh.quality import MeshQuality
+    from wavetree.mesh.report import MeshReport
 
 __all__ = ["Mesh"]
 
@@ -81,6 +92,7 @@ class Mesh:
 
     def _make_fields(self) -> None:
         self._digest: str | None = None
+        self._block_names: dict[int, str] = {}
         self.nodal_fields = CheckedArrays("nodal field", self._check_nodal, self._forget_digest)
         self.elemental_fields = CheckedArrays("elemental field", self._check_elemental, self._forget_digest)
         self.element_nodal_fields = CheckedArrays(
@@ -161,8 +173,8 @@ class Mesh:
         else:
             raise ValueError(
                 f"field {name!r} has shape {shape}; expected (n_points,) = ({self.n_points},) for a nodal, "
-                f"(nelem,) = ({self.nelem},) for an elemental or {self._element_nodal_shapes()} for an "
-                "element-nodal field."
+                f"(nelem,) = ({self.nelem},) for an elemental or "
+                f"{element_nodal_shapes(self.nelem, self.dim)} for an element-nodal field."
             )
         fields[name] = data
         for other in (self.nodal_fields, self.elemental_fields, self.element_nodal_fields):
@@ -193,6 +205,16 @@ class Mesh:
         for name in [f"{axis}{end}" for axis in AXES[: self.dim] for end in (0, 1)] + ["surface"]:
             self.side_sets.pop(name, None)
         self.side_sets.update(found)
+
+    @property
+    def block_names(self) -> Mapping[int, str]:
+        """Names of element blocks by their number in the elemental field ``block``; assigned as a whole."""
+        return MappingProxyType(self._block_names)
+
+    @block_names.setter
+    def block_names(self, names: Mapping[int, str]) -> None:
+        self._block_names = checked_block_names(names)
+        self._forget_digest()
 
     # -- geometry ------------------------------------------------------------------------------
 
@@ -317,7 +339,7 @@ class Mesh:
         mesh._make_fields()
         for kind in _KINDS:
             getattr(mesh, kind).share(getattr(self, kind))
-        mesh._digest = self._digest
+        mesh._block_names, mesh._digest = self._block_names, self._digest
         return mesh
 
     def digest(self) -> str:
@@ -339,6 +361,8 @@ class Mesh:
         }
         for kind in _KINDS:
             arrays.update({f"{kind}/{name}": array for name, array in getattr(self, kind).items()})
+        if self._block_names:
+            arrays["block_names"] = packed_names(self._block_names)
         return arrays
 
     @classmethod
@@ -358,6 +382,8 @@ class Mesh:
             kind, _, name = key.partition("/")
             if kind in _KINDS:
                 getattr(mesh, kind)[name] = array
+        if "block_names" in arrays:
+            mesh.block_names = unpacked_names(arrays["block_names"])
         return mesh
 
     def write_h5(self, path: str | Path, *, xdmf: bool = True) -> None:
@@ -383,6 +409,42 @@ class Mesh:
         """
         return io.read_mesh(path, cls.from_arrays)
 
+    @classmethod
+    def from_file(cls, path: str | Path) -> Mesh:
+        """Read quads or hexes of order 1 or 2 from a Gmsh, VTK, Abaqus, Exodus or wavetree file.
+
+        Element blocks become the elemental field ``block`` and `block_names`, named sets of facets side sets.
+        Repairs are logged, problems such as hanging nodes warned of; `wavetree.mesh.read_mesh_file` returns
+        the report.
+
+        Raises
+        ------
+        ValueError
+            For unreadable files, other elements, and inverted or degenerate ones.
+        """
+        from wavetree.mesh.from_file import mesh_from_file
+
+        return mesh_from_file(path)
+
+    def check(self) -> MeshReport:
+        """Look for hanging nodes, curved sides that do not match and separate parts."""
+        from wavetree.mesh.report import check_mesh
+
+        return check_mesh(self)
+
+    def quality(self, velocity: Any = None) -> MeshQuality:
+        """Measure the elements' shapes; see `wavetree.mesh.MeshQuality`.
+
+        Parameters
+        ----------
+        velocity
+            Largest wave velocity [m/s], a number, (nelem,) or (nelem, n); the fields VP, or VPV and VPH, when
+            None.
+        """
+        from wavetree.mesh.quality import mesh_quality
+
+        return mesh_quality(self, velocity)
+
     def plot(self, field: str, ax: Any = None, at: Any = None) -> Any:
         """Draw a field with matplotlib and return the figure.
 
@@ -400,31 +462,15 @@ class Mesh:
         return plot_field(self, field, ax=ax, at=at)
 
     def __repr__(self) -> str:
-        return "\n    ".join(f"{key}: {text}" for key, text in self._summary())
+        return "\n    ".join(f"{key}: {text}" for key, text in summary(self))
 
     def _repr_html_(self) -> str:
         rows = (
             f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
             f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
-            for key, text in self._summary()
+            for key, text in summary(self)
         )
         return f"<table>{''.join(rows)}</table>"
-
-    def _summary(self) -> list[tuple[str, str]]:
-        kind = {2: "quads", 3: "hexes"}[self.dim]
-        extent = ", ".join(f"{a} {lo:g} to {hi:g}" for a, (lo, hi) in zip(AXES, self.bounds, strict=False))
-        order = f"shape order {self.shape_order}"
-        lines = [("Mesh", f"{self.nelem} {kind} of {order}, {self.n_points} points"), ("extent [m]", extent)]
-        for name in _KINDS[:3]:
-            fields = getattr(self, name)
-            ranges = (f"{key} {values.min():g} to {values.max():g}" for key, values in sorted(fields.items()))
-            title = f"{name} of order {self.tensor_order}" if name == _KINDS[2] else name
-            if fields:
-                lines.append((title, ", ".join(ranges)))
-        if self.side_sets:
-            sizes = (f"{key} ({len(rows)})" for key, rows in sorted(self.side_sets.items()))
-            lines.append(("side_sets", ", ".join(sizes)))
-        return lines
 
     # -- checks --------------------------------------------------------------------------------
 
@@ -435,54 +481,13 @@ class Mesh:
         return np.asarray(_core.mass_weights(self._points, self._connectivity, self._shape_order, order))
 
     def _check_nodal(self, name: str, data: Any) -> np.ndarray:
-        if np.shape(data) != (self.n_points,):
-            raise ValueError(
-                f"nodal field {name!r} has shape {np.shape(data)}; expected (n_points,) = ({self.n_points},)."
-            )
-        return finite_array(f"nodal field {name!r}", data)
+        return checked_values(f"nodal field {name!r}", data, "n_points", self.n_points)
 
     def _check_elemental(self, name: str, data: Any) -> np.ndarray:
-        if np.shape(data) != (self.nelem,):
-            raise ValueError(
-                f"elemental field {name!r} has shape {np.shape(data)}; expected (nelem,) = ({self.nelem},)."
-            )
-        return finite_array(f"elemental field {name!r}", data)
+        return checked_values(f"elemental field {name!r}", data, "nelem", self.nelem)
 
     def _check_element_nodal(self, name: str, data: Any) -> np.ndarray:
-        shape = np.shape(data)
-        order = order_of_columns(shape[1], self.dim) if len(shape) == 2 and shape[0] == self.nelem else 0
-        if not order:
-            raise ValueError(
-                f"element-nodal field {name!r} has shape {shape}; expected {self._element_nodal_shapes()}."
-            )
-        others = set(self.element_nodal_fields) - {name}
-        if others and order != self.tensor_order:
-            raise ValueError(
-                f"element-nodal field {name!r} has {shape[1]} columns (order {order}); expected "
-                f"{(self.tensor_order + 1) ** self.dim} (order {self.tensor_order}) as "
-                f"{sorted(others)[0]!r}: "
-                "delete that field first, or change its order with mesh.with_tensor_order."
-            )
-        return finite_array(f"element-nodal field {name!r}", data)
+        return checked_element_nodal(name, data, self.nelem, self.dim, self.element_nodal_fields)
 
     def _check_side_set(self, name: str, data: Any) -> np.ndarray:
-        rows = np.asarray(data)
-        if rows.dtype.kind not in "iu" or rows.ndim != 2 or rows.shape[1] != 2:
-            raise ValueError(
-                f"side set {name!r} has shape {rows.shape} and type {rows.dtype}; expected whole numbers "
-                "(n, 2): rows of [element, side]."
-            )
-        bad = (rows < 0) | (rows >= np.array([self.nelem, 2 * self.dim]))
-        if bad.any():
-            row = int(np.argmax(bad.any(axis=1)))
-            raise ValueError(
-                f"side set {name!r} has the row {rows[row].tolist()} at {row}; expected an element below "
-                f"{self.nelem} and a side below {2 * self.dim}."
-            )
-        if len(np.unique(rows, axis=0)) != len(rows):
-            raise ValueError(f"side set {name!r} names a facet twice; expected every [element, side] once.")
-        return read_only(np.array(rows, dtype=np.int64, order="C"))
-
-    def _element_nodal_shapes(self) -> str:
-        columns = "|".join(str((k + 1) ** self.dim) for k in range(1, MAX_ORDER + 1))
-        return f"(nelem, (k + 1)**{self.dim}) = ({self.nelem}, {columns})"
+        return checked_side_set(name, data, self.nelem, self.dim)

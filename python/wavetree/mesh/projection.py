@@ -10,7 +10,7 @@ import numpy as np
 from wavetree.mesh.fields import finite_array
 from wavetree.mesh.interpolation import gll_points, lagrange_matrix
 
-__all__ = ["project_along"]
+__all__ = ["facet_basis", "project_along"]
 
 _STEPS = 40  # of Newton's method; it takes about 5, and more only from starts that lead nowhere
 _NEAR = 1e-12  # distance from the line, relative to the facet, at which the method has arrived
@@ -107,14 +107,14 @@ def _crossings(across: np.ndarray, along: np.ndarray, shape_order: int) -> np.nd
     reference = np.tile(reference, (len(across), 1))
     size = np.ptp(across, axis=1).max(axis=1)[facet] + np.ptp(along, axis=1)[facet]
     for _ in range(_STEPS):
-        values, derivatives = _basis(shape_order, reference)
+        values, derivatives = facet_basis(shape_order, reference)
         residual = np.einsum("kn,kna->ka", values, across[facet])
         jacobian = np.einsum("knb,kna->kab", derivatives, across[facet])
         step = _solve(jacobian, residual, size)
         # Bounded, for a Newton step near a fold leads anywhere.
         reference = np.clip(reference - np.clip(step, -0.5, 0.5), -1.5, 1.5)
     on_facet = np.clip(reference, -1.0, 1.0)
-    values, _ = _basis(shape_order, on_facet)
+    values, _ = facet_basis(shape_order, on_facet)
     distance = np.abs(np.einsum("kn,kna->ka", values, across[facet])).max(axis=1, initial=0.0)
     inside = (np.abs(reference) <= 1.0 + _EDGE).all(axis=1)
     # On a clipped coordinate the distance is up to that of the edge's tolerance.
@@ -140,8 +140,21 @@ def _solve(matrices: np.ndarray, right: np.ndarray, size: np.ndarray) -> np.ndar
     return np.asarray(np.einsum("kab,kb->ka", adjugate, right) / determinant[:, None])
 
 
-def _basis(shape_order: int, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the facet's Lagrange polynomials (k, nodes) and their derivatives (k, nodes, m) at (k, m)."""
+def facet_basis(shape_order: int, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Lagrange polynomials of facets, and their derivatives.
+
+    Parameters
+    ----------
+    shape_order
+        Geometric order.
+    reference
+        Reference coordinates (k, m), m 1 or 2.
+
+    Returns
+    -------
+    values, slopes
+        (k, nodes) and (k, nodes, m), x fastest.
+    """
     points = gll_points(shape_order)
     differentiate = _derivative_matrix(points)
     values = [lagrange_matrix(shape_order, x) for x in reference.T]
@@ -175,7 +188,7 @@ def _miss(facets: np.ndarray, shape_order: int, point: np.ndarray, direction: np
     gaps = np.linalg.norm(_across(facets - point, direction), axis=2).min(axis=1)
     nearest = facets[np.argsort(gaps)[:16]]
     grid = np.linspace(-1.0, 1.0, 65)
-    values, _ = _basis(shape_order, np.array(list(itertools.product(grid, repeat=len(point) - 1))))
+    values, _ = facet_basis(shape_order, np.array(list(itertools.product(grid, repeat=len(point) - 1))))
     places = np.einsum("kn,fna->fka", values, nearest).reshape(-1, len(point))
     gaps = np.linalg.norm(_across(places - point, direction), axis=1)
     where = ", ".join(f"{x:g}" for x in places[np.argmin(gaps)])

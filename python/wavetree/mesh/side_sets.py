@@ -6,6 +6,8 @@ import itertools
 
 import numpy as np
 
+from wavetree.mesh.facets import facet_partners, sorted_facets
+
 __all__ = ["AXES", "boundary_facets", "corner_indices", "facet_nodes", "named_side_sets"]
 
 AXES = "xyz"
@@ -49,20 +51,8 @@ def boundary_facets(connectivity: np.ndarray, dim: int, shape_order: int) -> np.
     ValueError
         If more than two elements share a facet.
     """
-    corners = corner_indices(dim, shape_order)
-    local = corners[facet_nodes(dim, 1)]
-    facets = np.sort(connectivity[:, local].reshape(-1, local.shape[1]), axis=1)
-    _, inverse, counts = np.unique(facets, axis=0, return_inverse=True, return_counts=True)
-    shared = counts[inverse.ravel()]
-    if shared.max() > 2:
-        row = int(np.argmax(shared))
-        raise ValueError(
-            f"element {row // (2 * dim)} shares its side {row % (2 * dim)} (points "
-            f"{facets[row].tolist()}) with "
-            f"{int(shared[row]) - 1} elements; expected one neighbour or none: look for elements listed "
-            "twice."
-        )
-    rows = np.flatnonzero(shared == 1)
+    local = corner_indices(dim, shape_order)[facet_nodes(dim, 1)]
+    rows = np.flatnonzero(facet_partners(sorted_facets(connectivity, local), 2 * dim) < 0)
     return np.stack([rows // (2 * dim), rows % (2 * dim)], axis=1).astype(np.int64)
 
 

@@ -1,6 +1,6 @@
 """Models of the medium, to be sampled on a mesh."""
 
-from wavetree.model import background, volume
+from wavetree.model import background, relations, volume
 from wavetree.model.overlay import OverlaidModel
 
-__all__ = ["OverlaidModel", "background", "volume"]
+__all__ = ["OverlaidModel", "background", "relations", "volume"]

@@ -9,20 +9,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from wavetree.errors import unknown_name
+from wavetree.errors import WavetreeError, unknown_name
 
-__all__ = ["MetricVector", "Point", "Space", "combine", "orthonormalise", "weighted_inner"]
+__all__ = [
+    "MetricVector",
+    "Point",
+    "Space",
+    "check_preconditioner",
+    "combine",
+    "orthonormalise",
+    "weighted_inner",
+]
 
 Inner = Callable[[np.ndarray, np.ndarray], float]
 
 # A vector this close (relative) to the span of the others is dropped: v and P v agree to about 1e-15, so what
 # is left of it after orthogonalisation would be rounding rather than direction.
 _DEPENDENT = 3e-8
+# S (P p) and p agree to about 1e-7 in the worst case; a preconditioner that has changed differs by order one.
+_PRECONDITIONER_MISMATCH = 1e-3
 
 
 class MetricVector(NamedTuple):
@@ -85,17 +95,22 @@ class Space:
         Where each parameter lies in the vector; together the slices cover it once.
     initial_change
         Largest absolute change of each parameter in the first step, in the unit of the inversion parameter.
+    sizes
+        Typical absolute value of each parameter that the model is rounded to, in the unit of the inversion
+        parameter (1 for a relative or logarithmic one); where it is empty, no step is too small.
 
     Raises
     ------
     ValueError
-        If `blocks` and `initial_change` do not name the same parameters, or a change is not positive.
+        If `blocks` and `initial_change` do not name the same parameters, a change or size is not positive, or
+        `sizes` names other parameters.
     """
 
     inner: Inner
     precondition: Callable[[np.ndarray], np.ndarray]
     blocks: Mapping[str, slice]
     initial_change: Mapping[str, float]
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.blocks:
@@ -110,6 +125,14 @@ class Space:
                     f"initial_change of {name!r} is {change}, expected a positive number in the parameter's "
                     "unit; set initial_trust_region_linf"
                 )
+        for name, size in self.sizes.items():
+            if name not in self.blocks:
+                raise unknown_name("parameter in sizes", name, self.blocks)
+            if not (math.isfinite(size) and size > 0.0):
+                raise ValueError(
+                    f"size of {name!r} is {size}, expected a positive number in the parameter's unit; "
+                    "leave it out if there is none"
+                )
 
     def point(self, misfit: float, gradient: np.ndarray) -> Point:
         """Return the point with its preconditioned gradient; applies S once.
@@ -122,6 +145,22 @@ class Space:
         gradient = _checked_vector("gradient", gradient)
         self.check_size(gradient.size)
         return Point(misfit, gradient, self.precondition(gradient))
+
+    def gradient_norm(self, point: Point) -> float:
+        """Return √⟨g, S g⟩, the norm of the gradient in the dual of the metric.
+
+        Raises
+        ------
+        ValueError
+            If the preconditioner is not positive semidefinite.
+        """
+        square = self.inner(point.gradient, point.preconditioned)
+        if square < 0.0:
+            raise ValueError(
+                f"<g, S g> is {square:.6g}, expected a positive number: the preconditioner is not positive "
+                "semidefinite in the inner product, or `preconditioned` does not belong to `gradient`"
+            )
+        return math.sqrt(square)
 
     def check_size(self, size: int) -> None:
         """Raise ValueError unless the blocks cover a vector of that size exactly once."""
@@ -203,6 +242,18 @@ def orthonormalise(vectors: Sequence[MetricVector], inner: Inner) -> tuple[list[
             coordinates[len(basis), j] = length * rest
             basis.append(MetricVector(v / rest, Pv / rest))
     return basis, coordinates[: len(basis)]
+
+
+def check_preconditioner(update: np.ndarray, expected: np.ndarray) -> None:
+    """Raise WavetreeError unless S (P p) is the step p that the history gives, both of shape (n,)."""
+    largest = float(np.max(np.abs(expected)))
+    mismatch = float(np.max(np.abs(update - expected)))
+    if not mismatch <= _PRECONDITIONER_MISMATCH * largest:
+        raise WavetreeError(
+            f"the preconditioner does not reproduce the history: relative difference "
+            f"{mismatch / largest:.3g}. It is not linear, or not the one that the state was built with; "
+            "restart() after a change"
+        )
 
 
 def _checked_vector(name: str, value: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What the trust region carries between the stages of an iteration; all of it can be stored without loss.
+"""What a method carries between the stages of an iteration; all of it can be stored without loss.
 
 `to_arrays` gives float64 arrays for a binary file and attributes for JSON, whose numbers Python writes with
 all their digits: a step computed after `from_arrays` has the same bits as one computed before.
@@ -7,7 +7,8 @@ all their digits: a step computed after `from_arrays` has the same bits as one c
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,12 @@ from wavetree.optimize.space import MetricVector, Point
 __all__ = ["State", "Step", "Verdict"]
 
 _HISTORY = ("history_s", "history_Ps", "history_Sy", "history_y")
+_VECTOR = "vector_"
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A proposed step, the global minimiser of the model within the trust region.
+    """A proposed step; of the trust region, the global minimiser of the model within it.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ class Step:
     dual_update
         P p, shape (n,).
     predicted_reduction
-        ⟨g, p⟩ + ½ ⟨p, B p⟩, negative.
+        ⟨g, p⟩ + ½ ⟨p, B p⟩, negative; without a model of the curvature ⟨g, p⟩ alone.
     slope
         ⟨g, p⟩.
     norm
@@ -83,11 +85,11 @@ class Verdict:
     accepted
         Whether the trial model becomes the next iterate.
     trial_misfit
-        χ at the trial model; None if it was not finite.
+        χ at the trial model; None if it was not finite or not asked for.
     actual_reduction
-        χ_trial − χ, negative if the trial is better; None if the trial's misfit was not finite.
+        χ_trial − χ, negative if the trial is better; None if there is no misfit of the trial.
     ratio
-        Actual by predicted reduction; None if the trial's misfit was not finite.
+        Actual by predicted reduction; None if one of them is missing or the predicted one is not negative.
     on_boundary
         Whether the step ended on the boundary of the trust region.
     radius
@@ -122,14 +124,14 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """State of the trust region at one iterate.
+    """State of a method at one iterate.
 
     Parameters
     ----------
     point
         Misfit, gradient and preconditioned gradient at the iterate.
     radius
-        Δ in the metric P; 0 if the gradient is zero.
+        Δ in the metric P, the largest length of the next step; 0 if the gradient is zero.
     gamma
         γ of the model's initial matrix B0 = P/γ.
     gradient_norm
@@ -146,6 +148,8 @@ class State:
         Why no step is left to try, in words; None while there is one.
     reason
         What the last transition did to radius and history, in words.
+    vectors, scalars
+        What else a method carries, by name; vectors have the shape (n,).
     """
 
     point: Point
@@ -158,17 +162,27 @@ class State:
     steepest_descent: bool = False
     stopped: str | None = None
     reason: str = ""
+    vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scalars: Mapping[str, Any] = field(default_factory=dict)
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the arrays and the JSON-serialisable attributes that `from_arrays` reads.
 
-        The history's arrays have the shape (n_pairs, n), oldest pair first; without pairs they are left out.
+        The history's arrays have the shape (n_pairs, n), oldest pair first; without pairs they are left out,
+        as are vectors and scalars where the method has none.
         """
         arrays = {"gradient": self.point.gradient, "preconditioned": self.point.preconditioned}
         if self.history:
             columns = zip(*[(*pair.s, *pair.y) for pair in self.history], strict=True)
             arrays.update({name: np.stack(vectors) for name, vectors in zip(_HISTORY, columns, strict=True)})
-        return arrays, {"misfit": self.point.misfit, **_scalars(self, {"point", "history"})}
+        arrays.update({_VECTOR + name: vector for name, vector in self.vectors.items()})
+        attributes = {
+            "misfit": self.point.misfit,
+            **_scalars(self, {"point", "history", "vectors", "scalars"}),
+        }
+        if self.scalars:
+            attributes["scalars"] = dict(self.scalars)
+        return arrays, attributes
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray], attributes: dict[str, Any]) -> State:
@@ -191,7 +205,10 @@ class State:
                     raise _incomplete("state", name)
             rows = zip(*[content.pop(name) for name in _HISTORY], strict=True)
             history = tuple(CurvaturePair(MetricVector(s, Ps), MetricVector(Sy, y)) for s, Ps, Sy, y in rows)
-        return cls(**_complete("state", cls, {**content, "point": point, "history": history}))
+        names = [name for name in arrays if name.startswith(_VECTOR)]
+        vectors = {name.removeprefix(_VECTOR): content.pop(name) for name in names}
+        content = {"scalars": {}, **content, "point": point, "history": history, "vectors": vectors}
+        return cls(**_complete("state", cls, content))
 
 
 def _scalars(value: Any, without: set[str]) -> dict[str, Any]:

@@ -7,16 +7,14 @@ be killed, and continue with the same numbers.
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
+from typing import ClassVar
 
 import numpy as np
-from pydantic import PositiveInt, field_validator
+from pydantic import PositiveInt
 
 from wavetree.config import Configuration, configuration
-from wavetree.errors import WavetreeError, unknown_name
 from wavetree.optimize.compact_bfgs import (
     CurvaturePair,
     compact_matrix,
@@ -24,7 +22,33 @@ from wavetree.optimize.compact_bfgs import (
     history_vectors,
     pair_scaling,
 )
-from wavetree.optimize.space import Inner, MetricVector, Point, Space, combine, orthonormalise
+from wavetree.optimize.convergence import why_converged
+from wavetree.optimize.first_step import (
+    ChangeLinf,
+    change_by_parameter,
+    first_state,
+    restarted,
+    scale_by_parameter,
+)
+from wavetree.optimize.judgement import (
+    Control,
+    check_accepted,
+    check_can_go_on,
+    expected_of,
+    refused,
+    rejected,
+    shorter_step,
+    shrunk,
+)
+from wavetree.optimize.space import (
+    Inner,
+    MetricVector,
+    Point,
+    Space,
+    check_preconditioner,
+    combine,
+    orthonormalise,
+)
 from wavetree.optimize.state import State, Step, Verdict
 from wavetree.optimize.subproblem import solve_subproblem
 
@@ -33,12 +57,6 @@ __all__ = ["TrustRegion"]
 _ACCEPT_ABOVE = 1e-4
 _GOOD_RATIO, _POOR_RATIO = 0.75, 0.25
 _BOUNDARY = 1.0 - 1e-6
-_SMALLEST_SHRINK, _LARGEST_SHRINK = 0.1, 0.5
-_MAX_REJECTIONS = 5
-_SMALLEST_GRADIENT = 1e-6
-_SMALLEST_PREDICTION = {"float32": 1e-7, "float64": 1e-13}
-# S (P p) and p agree to about 1e-7 in the worst case; a preconditioner that has changed differs by order one.
-_PRECONDITIONER_MISMATCH = 1e-3
 
 
 @configuration
@@ -60,25 +78,11 @@ class TrustRegion(Configuration):
         If a number is not positive.
     """
 
-    initial_trust_region_linf: float | dict[str, float] | None = None
+    tests_steps: ClassVar[bool] = True
+
+    initial_trust_region_linf: ChangeLinf = None
     _: KW_ONLY
     history_size: PositiveInt = 10
-
-    @field_validator("initial_trust_region_linf", mode="after")
-    @classmethod
-    def _positive(cls, value: float | dict[str, float] | None) -> float | dict[str, float] | None:
-        if isinstance(value, dict) and not value:
-            raise ValueError(
-                "initial_trust_region_linf is {}, expected one number, numbers per parameter or None"
-            )
-        for name, change in (value if isinstance(value, dict) else {"": value}).items():
-            if change is not None and not change > 0.0:
-                of = f" of {name!r}" if name else ""
-                raise ValueError(
-                    f"initial_trust_region_linf{of} is {change}, expected a positive number: the largest "
-                    "change of the parameter in the first step, in the parameter's unit"
-                )
-        return value
 
     def initial_change(self, defaults: Mapping[str, float]) -> dict[str, float]:
         """Return the largest change in the first step for each parameter in `defaults`.
@@ -88,21 +92,11 @@ class TrustRegion(Configuration):
         ValueError
             If `initial_trust_region_linf` names a parameter that is not inverted for.
         """
-        given = self.initial_trust_region_linf
-        if given is None:
-            return dict(defaults)
-        if not isinstance(given, dict):
-            return dict.fromkeys(defaults, given)
-        for name in given:
-            if name not in defaults:
-                raise unknown_name("inversion parameter in initial_trust_region_linf", name, defaults)
-        return {name: given.get(name, default) for name, default in defaults.items()}
+        return change_by_parameter("initial_trust_region_linf", self.initial_trust_region_linf, defaults)
 
     def parameter_scales(self, initial_change: Mapping[str, float]) -> dict[str, float]:
         """Return r_k of ⟨a, b⟩ = Σ_k a_kᵀ G b_k / r_k²: the initial changes, or 1 if one number is given."""
-        if isinstance(self.initial_trust_region_linf, float):
-            return dict.fromkeys(initial_change, 1.0)
-        return dict(initial_change)
+        return scale_by_parameter(self.initial_trust_region_linf, initial_change)
 
     def begin(self, point: Point, space: Space) -> State:
         """Return the state at a first point: empty history, first radius and first model.
@@ -117,19 +111,7 @@ class TrustRegion(Configuration):
         The first step is −α S g with the largest α for which no parameter changes by more than its
         `initial_change`; Δ is its norm and B0 = (‖g‖/Δ) P, so that it minimises the model on the boundary.
         """
-        space.check_size(point.gradient.size)
-        norm = _gradient_norm(point, space.inner)
-        if norm == 0.0:
-            return State(point, 0.0, 1.0, 0.0, 0.0, reason="the gradient is zero: there is no first radius")
-        alpha, decides = math.inf, ""
-        for name, block in space.blocks.items():
-            largest = float(np.max(np.abs(point.preconditioned[block]), initial=0.0))
-            if largest > 0.0 and space.initial_change[name] / largest < alpha:
-                alpha, decides = space.initial_change[name] / largest, name
-        radius = alpha * norm
-        change = space.initial_change[decides]
-        reason = f"first radius {radius:.6g}: steepest descent changes {decides} by at most {change:.6g}"
-        return State(point, radius, radius / norm, norm, norm, reason=reason)
+        return first_state(point, space)
 
     def restart(self, state: State, point: Point, space: Space, changed: Sequence[str]) -> State:
         """Return a state with empty history and a new first radius, for a branch that changes settings.
@@ -150,11 +132,7 @@ class TrustRegion(Configuration):
         ValueError
             If `changed` is empty.
         """
-        if not changed:
-            raise ValueError("changed is empty, expected what differs from the parent; else keep its state")
-        begun = self.begin(point, space)
-        what = f"{', '.join(changed)} changed: history of {_count(len(state.history), 'pair')} dropped"
-        return dataclasses.replace(begun, reason=f"{what}, {begun.reason}")
+        return restarted(self.begin(point, space), state, changed)
 
     def propose(self, state: State, space: Space) -> Step:
         """Return the step that minimises the model within the trust region; applies S once.
@@ -171,10 +149,7 @@ class TrustRegion(Configuration):
         The minimiser lies in the span of the preconditioned gradient and the pairs' s and S y. In an
         orthonormal basis of it the metric is the identity and the problem has at most 2 m + 1 dimensions.
         """
-        if state.stopped is not None:
-            raise ValueError(f"the state has {state.stopped}; branch from an earlier iteration or restart")
-        if state.gradient_norm == 0.0:
-            raise ValueError("the gradient is zero, there is no step to propose; ask converged() first")
+        check_can_go_on(state)
         gradient = MetricVector(state.point.preconditioned, state.point.gradient)
         basis, coordinates = orthonormalise([gradient, *history_vectors(state.history)], space.inner)
         S, Y = coordinates[:, 1::2][:, ::-1], coordinates[:, 2::2][:, ::-1]
@@ -183,7 +158,7 @@ class TrustRegion(Configuration):
         dual_update = combine(solution.p, [u.Pv for u in basis])
         # p is S (P p) rather than the sum over the basis: the pair stays consistent however long the history.
         update = space.precondition(dual_update)
-        _check_preconditioner(update, combine(solution.p, [u.v for u in basis]))
+        check_preconditioner(update, combine(solution.p, [u.v for u in basis]))
         norm = float(np.linalg.norm(solution.p))
         return Step(
             update=update,
@@ -197,7 +172,9 @@ class TrustRegion(Configuration):
             kkt_residual=solution.kkt_residual,
         )
 
-    def judge(self, state: State, step: Step, trial_misfit: float) -> Verdict:
+    def judge(
+        self, state: State, step: Step, trial_misfit: float | None, control: Control | None = None
+    ) -> Verdict:
         """Return whether the step is accepted, and the new radius.
 
         Parameters
@@ -207,21 +184,25 @@ class TrustRegion(Configuration):
         step
             The step.
         trial_misfit
-            χ at the trial model; a value that is not finite rejects the step.
+            χ at the trial model, of the control group if there is one; a value that is not finite rejects the
+            step.
+        control
+            The control group at the iterate; None if all events of the state are compared.
         """
-        if not math.isfinite(trial_misfit):
-            radius = _SMALLEST_SHRINK * step.norm
-            reason = f"rejected: the trial's misfit is {trial_misfit}; {_shrunk(step, radius)}"
-            return Verdict(False, None, None, None, step.on_boundary, radius, reason)
-        actual = float(trial_misfit) - state.point.misfit
-        ratio = actual / step.predicted_reduction
+        expected = expected_of(state, step, control)
+        verdict = refused(step, trial_misfit, expected)
+        if verdict is not None:
+            return verdict
+        assert trial_misfit is not None
+        actual = float(trial_misfit) - expected.misfit
+        ratio = actual / expected.predicted_reduction
         accepted = ratio > _ACCEPT_ABOVE
         if accepted:
             radius, why = _radius_after_acceptance(step, ratio)
             reason = f"accepted: ratio {ratio:.3g} above {_ACCEPT_ABOVE:g}; {why}"
         else:
-            radius = _radius_after_rejection(step, actual)
-            reason = f"rejected: ratio {ratio:.3g} not above {_ACCEPT_ABOVE:g}; {_shrunk(step, radius)}"
+            radius = shorter_step(step, expected.slope, actual)
+            reason = f"rejected: ratio {ratio:.3g} not above {_ACCEPT_ABOVE:g}; {shrunk(step, radius)}"
         return Verdict(accepted, float(trial_misfit), actual, ratio, step.on_boundary, radius, reason)
 
     def reject(self, state: State, step: Step, verdict: Verdict) -> State:
@@ -232,32 +213,17 @@ class TrustRegion(Configuration):
         ValueError
             If the verdict accepted the step.
         """
-        if verdict.accepted:
-            raise ValueError(f"verdict accepted the step ({verdict.reason}); pass it to accept()")
-        rejections = state.rejections + 1
-        changed = dataclasses.replace(
-            state, radius=verdict.radius, rejections=rejections, reason=verdict.reason
-        )
-        if state.steepest_descent:
-            stopped = (
-                f"stopped after {rejections} rejected steps, the last along steepest descent of length "
-                f"{step.norm:.3g} with predicted reduction {step.predicted_reduction:.3g}: the misfit does "
-                "not follow its gradient there (check the gradient, or the misfit is at its rounding error)"
-            )
-            return dataclasses.replace(changed, stopped=stopped, reason=stopped)
-        if rejections < _MAX_REJECTIONS:
-            return changed
-        dropped = _count(len(state.history), "pair")
-        return dataclasses.replace(
-            changed,
-            history=(),
-            gamma=verdict.radius / state.gradient_norm,
-            steepest_descent=True,
-            reason=f"{verdict.reason}; {rejections} rejections in a row: history of {dropped} dropped, "
-            "steepest descent is tried",
-        )
+        return rejected(state, step, verdict)
 
-    def accept(self, state: State, step: Step, verdict: Verdict, new_point: Point, space: Space) -> State:
+    def accept(
+        self,
+        state: State,
+        step: Step,
+        verdict: Verdict,
+        new_point: Point,
+        space: Space,
+        ends: tuple[Point, Point] | None = None,
+    ) -> State:
         """Return the state at the accepted trial, with the step's curvature pair in the history.
 
         Parameters
@@ -272,92 +238,46 @@ class TrustRegion(Configuration):
             Misfit and gradient at the trial model.
         space
             The space that the step was proposed in.
+        ends
+            Points at the old and the new model of the events that both iterates have, for the curvature pair;
+            None if all events are the same.
 
         Raises
         ------
         ValueError
             If the verdict rejected the step, or the new point does not fit the space.
         """
-        if not verdict.accepted:
-            raise ValueError(f"verdict rejected the step ({verdict.reason}); pass it to reject()")
+        check_accepted(verdict)
         space.check_size(new_point.gradient.size)
-        pair, reason = _pair_of(state, step, new_point, space.inner)
+        pair, reason = _pair_of(state, step, ends or (state.point, new_point), space.inner)
         gamma = state.gamma if pair is None else pair_scaling(pair, space.inner)
         history = state.history if pair is None else (*state.history, pair)
         return State(
             point=new_point,
             radius=verdict.radius,
             gamma=gamma,
-            gradient_norm=_gradient_norm(new_point, space.inner),
+            gradient_norm=space.gradient_norm(new_point),
             first_gradient_norm=state.first_gradient_norm,
             history=history[-self.history_size :],
             reason=f"{verdict.reason}; {reason}",
         )
 
-    def converged(self, state: State, step: Step | None, precision: str) -> str | None:
-        """Return why the iteration has converged, in words, or None.
-
-        Parameters
-        ----------
-        state
-            The state at the iterate.
-        step
-            The step proposed from it; None tests the gradient alone.
-        precision
-            Precision of the simulations, "float32" or "float64".
-
-        Raises
-        ------
-        ValueError
-            If the precision is not known.
-        """
-        if precision not in _SMALLEST_PREDICTION:
-            raise unknown_name("precision", precision, _SMALLEST_PREDICTION)
-        if state.gradient_norm == 0.0:
-            return "converged: the gradient is zero"
-        if state.gradient_norm <= _SMALLEST_GRADIENT * state.first_gradient_norm:
-            return (
-                f"converged: gradient norm {state.gradient_norm:.3g} is at most {_SMALLEST_GRADIENT:g} of "
-                f"the first, {state.first_gradient_norm:.3g}"
-            )
-        smallest = _SMALLEST_PREDICTION[precision] * abs(state.point.misfit)
-        if step is not None and abs(step.predicted_reduction) <= smallest:
-            return (
-                f"converged: predicted reduction {step.predicted_reduction:.3g} is at most "
-                f"{_SMALLEST_PREDICTION[precision]:g} of the misfit {state.point.misfit:.6g}, its error in "
-                f"{precision}"
-            )
-        return None
+    def converged(
+        self, state: State, step: Step | None, precision: str, space: Space | None = None
+    ) -> str | None:
+        """Return why the iteration is at its end, in words, or None; see `why_converged`."""
+        return why_converged(state, step, precision, space)
 
 
-def _gradient_norm(point: Point, inner: Inner) -> float:
-    """√⟨g, S g⟩, the norm of the gradient in the dual of the metric."""
-    square = inner(point.gradient, point.preconditioned)
-    if square < 0.0:
-        raise ValueError(
-            f"<g, S g> is {square:.6g}, expected a positive number: the preconditioner is not positive "
-            "semidefinite in the inner product, or `preconditioned` does not belong to `gradient`"
-        )
-    return math.sqrt(square)
-
-
-def _pair_of(state: State, step: Step, new_point: Point, inner: Inner) -> tuple[CurvaturePair | None, str]:
+def _pair_of(
+    state: State, step: Step, ends: tuple[Point, Point], inner: Inner
+) -> tuple[CurvaturePair | None, str]:
     """The curvature pair of an accepted step; optimality gives B p = −g − λ P p without B."""
+    old, new = ends
+    y = MetricVector(new.preconditioned - old.preconditioned, new.gradient - old.gradient)
     g, Sg = state.point.gradient, state.point.preconditioned
-    y = MetricVector(new_point.preconditioned - Sg, new_point.gradient - g)
     Bp = MetricVector(-Sg - step.multiplier * step.update, -g - step.multiplier * step.dual_update)
     return curvature_pair(MetricVector(step.update, step.dual_update), y, Bp, inner)
-
-
-def _check_preconditioner(update: np.ndarray, expected: np.ndarray) -> None:
-    largest = float(np.max(np.abs(expected)))
-    mismatch = float(np.max(np.abs(update - expected)))
-    if not mismatch <= _PRECONDITIONER_MISMATCH * largest:
-        raise WavetreeError(
-            f"the preconditioner does not reproduce the history: relative difference "
-            f"{mismatch / largest:.3g}. It is not linear, or not the one that the state was built with; "
-            "restart() after a change"
-        )
 
 
 def _radius_after_acceptance(step: Step, ratio: float) -> tuple[float, str]:
@@ -372,18 +292,3 @@ def _radius_after_acceptance(step: Step, ratio: float) -> tuple[float, str]:
         new, where = old, f"step on the boundary with ratio between {_POOR_RATIO:g} and {_GOOD_RATIO:g}"
     change = "kept at" if new == old else f"{old:.6g} ->"
     return new, f"{where}, radius {change} {new:.6g}"
-
-
-def _radius_after_rejection(step: Step, actual_reduction: float) -> float:
-    """Length of the step that minimises the parabola through χ, its slope and χ_trial, within bounds."""
-    curvature = actual_reduction - step.slope
-    t = -step.slope / (2.0 * curvature) if curvature > 0.0 else _LARGEST_SHRINK
-    return min(max(t, _SMALLEST_SHRINK), _LARGEST_SHRINK) * step.norm
-
-
-def _shrunk(step: Step, radius: float) -> str:
-    return f"radius {step.radius:.6g} -> {radius:.6g} ({radius / step.norm:.3g} of the step's norm)"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

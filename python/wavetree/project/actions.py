@@ -17,7 +17,7 @@ from wavetree.project.pipeline import MisfitProblem, Pipeline, Resources, warn_o
 from wavetree.project.setup import resolve_storage
 from wavetree.project.simulations import threads_of
 from wavetree.simulation.configuration import WavefieldCompression
-from wavetree.smoothing import ConstantSmoothing, smooth_model
+from wavetree.smoothing import ConstantSmoothing, ModelDependentSmoothing, smooth_model
 from wavetree.testing import GradientCertificate
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class InversionActions:
         return check_gradient(problem, parameters, generator or np.random.default_rng(0))
 
     def smooth_model(
-        self, model: Any, smoothing_configuration: ConstantSmoothing,
+        self, model: Any, smoothing_configuration: ConstantSmoothing | ModelDependentSmoothing,
         site_name: str = "local", ranks_per_job: int = 1,
     ) -> Mesh:  # fmt: skip
         """Return a smoothed model or gradient; see `wavetree.smoothing.smooth_model`.
@@ -240,6 +240,8 @@ class InversionActions:
             If the model has no field of a name.
         """
         mesh = model if isinstance(model, Mesh) else self._project.simulations.get_mesh(model)
+        if isinstance(smoothing_configuration, ModelDependentSmoothing):
+            smoothing_configuration = smoothing_configuration.resolve(self._project.simulations.get_mesh)
         return smooth_model(mesh, smoothing_configuration, threads_of(site_name, ranks_per_job))
 
     def problem(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import wavetree.config
 from wavetree.config import Configuration
 from wavetree.errors import ConflictError, unknown_name
+from wavetree.inversion.configuration import InverseProblemConfiguration
+from wavetree.mesh import Mesh
 from wavetree.model.volume.cartesian import GenericModel
 from wavetree.project.setup import MeshFiles
 from wavetree.project.store import EntityRecord, Store
-from wavetree.simulation.configuration import UnstructuredMeshSimulationConfiguration
+from wavetree.simulation.configuration import MeshReference, UnstructuredMeshSimulationConfiguration
 
 __all__ = ["KINDS", "Entities", "differences", "kind_of", "name_of"]
 
@@ -179,6 +182,10 @@ class Entities:
             entity.write_h5(path)
         elif isinstance(entity, UnstructuredMeshSimulationConfiguration):
             self._meshes.put(entity.mesh)
+        elif isinstance(entity, InverseProblemConfiguration):
+            mesh = entity.mapping.inversion_mesh
+            if isinstance(mesh, Mesh):  # of one that was read from here there may be a reference alone
+                self._meshes.put(mesh)
 
     def _document(self, entity: Any) -> dict[str, Any]:
         if isinstance(entity, Configuration):
@@ -192,6 +199,11 @@ class Entities:
         entity = wavetree.config.load(record.document)
         if isinstance(entity, UnstructuredMeshSimulationConfiguration):
             return entity.with_mesh(self._meshes.get(entity.mesh_digest))
+        if isinstance(entity, InverseProblemConfiguration):
+            mesh = entity.mapping.inversion_mesh
+            if isinstance(mesh, MeshReference):
+                mapping = entity.mapping.with_inversion_mesh(self._meshes.get(mesh.mesh_digest))
+                return replace(entity, mapping=mapping)
         return entity
 
     def _compare(self, found: EntityRecord, entity: Any, document: dict[str, Any]) -> Lines:
@@ -214,6 +226,10 @@ def _references(kind: str, document: dict[str, Any]) -> Iterable[tuple[str, str]
         yield "simulation_configuration", document["prior_model"]
         yield "misfit_configuration", document["misfit_configuration"]
         yield from (("event", event) for event in document["events"] or ())
+        factors = document.get("preconditioner") or []
+        for factor in factors if isinstance(factors, list) else [factors]:
+            if "reference_model" in factor:
+                yield "simulation_configuration", factor["reference_model"]
 
 
 def _words(kind: str) -> str:

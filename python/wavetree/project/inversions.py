@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import shutil
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wavetree.arrays import read_arrays
 from wavetree.errors import ConflictError, unknown_name
 from wavetree.inversion.advance import OpenIteration
+from wavetree.inversion.branch import Branches
 from wavetree.inversion.configuration import InverseProblemConfiguration, SiteConfig
-from wavetree.inversion.disposal import Disposal
+from wavetree.inversion.disposables import Disposables
 from wavetree.inversion.iteration import Iteration, IterationTree
 from wavetree.inversion.node import Node
-from wavetree.inversion.problem import FixedParts, InverseProblem, settled_parts
-from wavetree.inversion.stages import first_node, next_node
+from wavetree.inversion.problem import InverseProblem
+from wavetree.inversion.problems import Problems
 from wavetree.mesh import Mesh
 from wavetree.project.simulations import check_site
 from wavetree.project.store import IterationRecord
@@ -31,6 +35,7 @@ Names = list[str]
 Records = list[IterationRecord]
 Ids = list[int]
 Opened = list[OpenIteration]
+FileList = list[Path]
 _KIND = "inverse_problem_configuration"
 _log = logging.getLogger("wavetree")
 
@@ -52,16 +57,17 @@ class Inversions:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._problems: dict[str, tuple[list[str], InverseProblem]] = {}
+        self._problems = Problems(project)
+        self._branches = Branches(project, self._problems)
 
     def list(self) -> Names:
         """Return the names of all inverse problems."""
         return self._project.entities.list(_KIND)
 
     def add_iteration(
-        self, inverse_problem_configuration: Any, preceding_iteration_id: int | None = None
+        self, inverse_problem_configuration: Any, preceding_iteration_id: int | None = None, **overrides: Any
     ) -> None:
-        """Add an iteration.
+        """Add an iteration, or change the settings of one that has not been begun.
 
         Parameters
         ----------
@@ -70,28 +76,42 @@ class Inversions:
         preceding_iteration_id
             The finished iteration to branch from. When None: iteration 0 if there is none, nothing if the
             newest is open, else the newest's child.
+        **overrides
+            Settings of the new iteration and those that follow from it, by the configuration's field:
+            ``events``, ``misfit_configuration``, ``frequency_band``, ``mapping``, ``preconditioner``,
+            ``method``, ``batch``, ``validation_events``, ``wavefield_compression`` or ``prior_model``; all
+            others are those of the preceding iteration. Without `preceding_iteration_id` they change those of
+            the newest iteration if it has not been begun.
 
         Raises
         ------
         ValueError
-            If the preceding iteration is unknown or open.
+            If the preceding iteration is unknown or open, settings are unknown or do not fit, or those of an
+            iteration were to be changed that has been begun.
         ConflictError
             If what results depend on has changed since the tree was begun.
 
         Notes
         -----
         A child starts from the accepted trial of its parent with the parent's curvature history; where the
-        parent ended without one, from the parent's model with an empty history and a new first radius.
+        parent ended without one, or other settings make another function of the misfit, with an empty history
+        and a new first radius. With another mapping or prior model the parent's model becomes the prior.
+
+        Examples
+        --------
+        >>> p.inversions.run("inversion", 5)
+        >>> p.inversions.add_iteration("inversion", frequency_band=wt.FrequencyBand(None, 8.0))
+        >>> p.inversions.run("inversion", 5)
         """
         name = self._name(inverse_problem_configuration)
         records = self._project.store.list_iterations(name)
         if not records and preceding_iteration_id is None:
-            self._begin(name)
-        elif preceding_iteration_id is None and Node.from_document(records[-1].document).is_open:
-            _log.info("Iteration %d of %r is open, nothing is added.", records[-1].id, name)
+            self._branches.begin(name, overrides)
+        elif preceding_iteration_id is None and _is_open(records[-1]):
+            self._branches.change(records[-1], overrides)
         else:
             parent = records[-1].id if preceding_iteration_id is None else preceding_iteration_id
-            self._add_child(name, self._project.store.load_iteration(name, parent))
+            self._branches.add(self._project.store.load_iteration(name, parent), overrides)
 
     def resume(self, inverse_problem_configuration: Any, iteration_id: int | None = None) -> bool:
         """Do what can be done now and return; simulations go on in the background.
@@ -118,7 +138,12 @@ class Inversions:
         name = self._name(inverse_problem_configuration)
         if not self._project.store.list_iterations(name):
             raise _no_iterations(name)
-        finished = [iteration.advance() for iteration in self._open(name, iteration_id, None)]
+        opened = self._open(name, iteration_id, None)
+        try:
+            finished = [iteration.advance() for iteration in opened]
+        finally:
+            for iteration in opened:
+                iteration.release()
         return all(finished)
 
     def iterate(
@@ -159,7 +184,7 @@ class Inversions:
         """
         name = self._name(inverse_problem_configuration)
         if iteration_id is None and not self._project.store.list_iterations(name):
-            self._begin(name)
+            self._branches.begin(name)
         opened = self._open(name, iteration_id, delete_disposable_files)
 
         def advance() -> bool:
@@ -169,15 +194,27 @@ class Inversions:
         def progress() -> float:
             return sum(iteration.progress for iteration in opened)
 
-        return self._project.runner.block(
-            advance, progress, len(opened), timeout=timeout_in_seconds, ping=ping_interval_in_seconds,
-            description=f"iteration of {name}",
-        )  # fmt: skip
+        deadline = math.inf if timeout_in_seconds is None else time.monotonic() + timeout_in_seconds
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                done = self._project.runner.block(
+                    advance, progress, len(opened), timeout=None if math.isinf(left) else left,
+                    ping=ping_interval_in_seconds, description=f"iteration of {name}",
+                )  # fmt: skip
+                # The runner knows of nothing to wait for while another process does the work.
+                left = deadline - time.monotonic()
+                if done or left <= 0.0 or not any(one.is_held_elsewhere for one in opened):
+                    return done
+                time.sleep(min(ping_interval_in_seconds, left))
+        finally:
+            for iteration in opened:
+                iteration.release()
 
     def run(
-        self, inverse_problem_configuration: Any, n_iterations: int,
-        timeout_in_seconds: float | None = None, ping_interval_in_seconds: float = 1.0,
-        delete_disposable_files: bool | None = None,
+        self, inverse_problem_configuration: Any, n_iterations: int | None = None,
+        until: Callable[[Iteration], bool] | None = None, timeout_in_seconds: float | None = None,
+        iteration_id: int | None = None, **settings: Any,
     ) -> int:  # fmt: skip
         """Call `iterate` again and again and return how many times it came to an end.
 
@@ -186,27 +223,45 @@ class Inversions:
         inverse_problem_configuration
             Name of the inverse problem, or its configuration.
         n_iterations
-            How often; fewer when the inversion converges or stops, or at the timeout.
+            How often; fewer when the inversion converges or stops, or at the timeout. When None, until one of
+            these.
+        until
+            Asked before every iteration for the open ones, whose misfit is that of the accepted trial: the
+            run ends when it returns True for one.
         timeout_in_seconds
             Longest time for all of them [s]; None waits for ever.
-        ping_interval_in_seconds, delete_disposable_files
-            As for `iterate`.
+        iteration_id
+            The open iteration to go on from, branch by branch; all open ones when None.
+        **settings
+            ``ping_interval_in_seconds`` and ``delete_disposable_files``, as for `iterate`.
+
+        Examples
+        --------
+        >>> p.inversions.run("inversion", 20, until=lambda newest: (newest.misfit or 1.0) < 1e-3)
         """
-        if int(n_iterations) != n_iterations or n_iterations < 1:
+        if n_iterations is not None and (int(n_iterations) != n_iterations or n_iterations < 1):
             raise ValueError(
-                f"n_iterations={n_iterations!r} is not valid; expected a whole number, at least 1."
+                f"n_iterations={n_iterations!r} is not valid; expected a whole number, at least 1, or None."
             )
         name = self._name(inverse_problem_configuration)
         deadline = None if timeout_in_seconds is None else time.monotonic() + timeout_in_seconds
-        for done in range(int(n_iterations)):
+        done = 0
+        while n_iterations is None or done < n_iterations:
             records = self._project.store.list_iterations(name)
-            if records and not any(Node.from_document(r.document).is_open for r in records):
-                _log.info("Inversion %r has ended: %s.", name, records[-1].document["reason"])
-                return done
+            opened = [r for r in records if _is_open(r) and iteration_id in (None, r.id)]
+            if records and not opened:
+                self._say_end(name, records, iteration_id)
+                break
+            if until is not None and any(until(self.get_iteration(name, r.id)) for r in opened):
+                _log.info("Inversion %r has reached what it was run until.", name)
+                break
             left = None if deadline is None else deadline - time.monotonic()
-            if not self.iterate(name, left, ping_interval_in_seconds, delete_disposable_files):
-                return done
-        return int(n_iterations)
+            if not self.iterate(name, left, iteration_id=iteration_id, **settings):
+                break
+            done += 1
+            if iteration_id is not None:
+                iteration_id = self._child(name, iteration_id)
+        return done
 
     def get_iteration(self, inverse_problem_configuration: Any, iteration_id: int) -> Iteration:
         """Return the figures of an iteration; unknown ids raise ValueError."""
@@ -220,11 +275,19 @@ class Inversions:
         records = self._project.store.list_iterations(name)
         if not records:
             return IterationTree(name, ())
-        settings = self._configuration(name)
-        events = self._fixed(name).events
         children = {r.id: [c.id for c in records if c.parent == r.id] for r in records}
+        settings = {r.id: Node.from_document(r.document).settings for r in records}
         return IterationTree(
-            name, tuple(Iteration.of(record, children[record.id], events, settings) for record in records)
+            name,
+            tuple(
+                Iteration.of(
+                    record,
+                    children[record.id],
+                    self._problems.fixed(name, settings[record.id]).events,
+                    self._problems.configuration(name, settings[record.id]),
+                )
+                for record in records
+            ),
         )
 
     def get_misfits(self, inverse_problem_configuration: Any) -> dict[int, dict[str, float]]:
@@ -255,7 +318,8 @@ class Inversions:
             model = read_arrays(self._project.path / node.model_file, ["model"])[0]["model"]
         material = problem.mapping.forward(model)
         if not absolute:
-            material = {k: v - problem.mesh.element_nodal_fields[k] for k, v in material.items()}
+            prior = self._project.simulations.get_mesh(problem.configuration.prior_model)
+            material = {k: v - prior.element_nodal_fields[k] for k, v in material.items()}
         return problem.mapping.mesh(material)
 
     def get_gradient(
@@ -292,29 +356,61 @@ class Inversions:
         derivative = read_arrays(self._project.path / node.derivative_file)[0]["derivative"]
         return problem.gradient_mesh(derivative, preconditioned)
 
-    def delete_disposable_files(self, inverse_problem_configuration: Any) -> int:
-        """Delete what can be computed again of rejected trials and finished iterations.
+    def delete_disposable_files(self, inverse_problem_configuration: Any = None) -> int:
+        """Delete what can be computed again of rejected trials and finished iterations, and what is orphaned.
 
-        Wavefields, simulations and meshes go; models, gradients and figures stay.
+        Wavefields, simulations and meshes go; models, gradients and figures stay, and so does everything
+        that an open iteration or a running process needs, and every simulation with a name of its own.
+        Orphans are temporary files of killed processes, and what belonged to iterations that were deleted.
+
+        Parameters
+        ----------
+        inverse_problem_configuration
+            Name of the inverse problem, or its configuration; all that have iterations when None. Orphans
+            of all are deleted in any case.
 
         Returns
         -------
         int
             Bytes freed.
-        """
-        problem = self._problem(self._name(inverse_problem_configuration))
-        records = self._project.store.list_iterations(problem.name)
-        nodes = [Node.from_document(record.document) for record in records]
-        return Disposal(problem, policy=True).of_nodes(nodes)
 
-    def delete(self, inverse_problem_configuration: Any) -> None:
-        """Delete all iterations of an inverse problem; its configuration stays."""
+        Raises
+        ------
+        ConflictError
+            If what results of an inverse problem depend on has changed: what belongs to it is not known.
+        """
+        given = inverse_problem_configuration
+        return self._disposables().delete(None if given is None else self._name(given))
+
+    def disposable_files(self) -> FileList:
+        """Return what `delete_disposable_files` would delete: files, and folders of tasks."""
+        return self._disposables().files()
+
+    def delete(self, inverse_problem_configuration: Any, iteration_id: int | None = None) -> None:
+        """Delete iterations of an inverse problem; its configuration stays.
+
+        Parameters
+        ----------
+        inverse_problem_configuration
+            Name of the inverse problem, or its configuration.
+        iteration_id
+            The iteration at the end of a branch to delete; all iterations when None.
+
+        Raises
+        ------
+        ProjectError
+            If the iteration has children.
+        """
         name = self._name(inverse_problem_configuration)
-        for record in reversed(self._project.store.list_iterations(name)):
-            self._project.store.delete_iteration(record)
-        self._project.store.delete_note(_key(name))
-        self._problems.pop(name, None)
-        shutil.rmtree(self._project.path / "inversions" / name, ignore_errors=True)
+        store, folder = self._project.store, self._project.path / "inversions" / name
+        if iteration_id is not None:
+            store.delete_iteration(store.load_iteration(name, iteration_id))
+            shutil.rmtree(folder / f"{iteration_id:04d}", ignore_errors=True)
+            return
+        for record in reversed(store.list_iterations(name)):
+            store.delete_iteration(record)
+        self._problems.forget(name)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def set_job_submission_configuration(
         self, inverse_problem_configuration: Any, job_submission: SiteConfig
@@ -346,59 +442,30 @@ class Inversions:
     def _ids(self, name: str) -> Ids:
         return [record.id for record in self._project.store.list_iterations(name)]
 
-    def _fixed(self, name: str) -> FixedParts:
-        return FixedParts(**self._project.store.get_note(_key(name)))
+    def _disposables(self) -> Disposables:
+        return Disposables(self._project, self._problems)
 
-    def _begin(self, name: str) -> None:
-        """Add iteration 0; what the tree is fixed to is stored first, and again if a kill came between."""
-        configuration = self._configuration(name)
-        check_site(configuration.job_submission.site_name)
-        fixed = settled_parts(self._project, configuration)
-        InverseProblem(self._project, configuration, fixed).mapping  # noqa: B018 (finds bad input)
-        self._project.store.set_note(_key(name), dataclasses.asdict(fixed))
-        record = self._project.store.add_iteration(name, None, first_node(time.time()).to_document())
-        _log.info("Adding iteration %d of %r.", record.id, name)
+    def _child(self, name: str, iteration_id: int) -> int:
+        """The newest child of an iteration, itself if it has none."""
+        records = self._project.store.list_iterations(name)
+        return max((r.id for r in records if r.parent == iteration_id), default=iteration_id)
 
-    def _add_child(self, name: str, parent: IterationRecord) -> None:
-        node = Node.from_document(parent.document)
-        if node.is_open:
-            raise ValueError(
-                f"preceding_iteration_id={parent.id} is an open iteration of {name!r} at stage "
-                f"{node.stage!r}; finish it with p.inversions.iterate, or branch from a finished one."
-            )
-        self._problem(name)
-        child = next_node(node, time.time()).to_document()
-        record = self._project.store.add_iteration(name, parent.id, child)
-        _log.info("Adding iteration %d of %r after iteration %d.", record.id, name, parent.id)
-        if node.outcome != "accepted":
-            _log.info("It starts without history, iteration %d %s.", parent.id, node.reason)
-
-    def _problem(self, name: str) -> InverseProblem:
-        """The inverse problem; kept while nothing that it is made of has changed."""
-        store, configuration = self._project.store, self._configuration(name)
-        note = store.get_note(_key(name))
-        if note is None:
-            raise _no_iterations(name)
-        fixed = FixedParts(**note)
-        used = [("simulation_configuration", configuration.prior_model), (_KIND, name)]
-        used += [("misfit_configuration", configuration.misfit_configuration)]
-        used += [("event", event) for event in fixed.events]
-        made_of = [store.get_entity(kind, entity).digest for kind, entity in used]
-        if self._problems.get(name, ([], None))[0] != made_of:
-            self._problems[name] = (made_of, InverseProblem(self._project, configuration, fixed))
-        return self._problems[name][1]
+    def _say_end(self, name: str, records: Records, iteration_id: int | None) -> None:
+        last = next((r for r in records if r.id == iteration_id), records[-1])
+        _log.info("Inversion %r has ended: %s.", name, last.document["reason"])
 
     def _node(self, inverse_problem_configuration: Any, iteration_id: int) -> tuple[InverseProblem, Node]:
         name = self._name(inverse_problem_configuration)
         record = self._project.store.load_iteration(name, iteration_id)
-        return self._problem(name), Node.from_document(record.document)
+        node = Node.from_document(record.document)
+        return self._problems.of(name, node.settings), node
 
     def _open(self, name: str, iteration_id: int | None, delete_disposable_files: bool | None) -> Opened:
         """The open iterations that are meant."""
-        problem = self._problem(name)
-        problem.release()
+        self._problems.of(name)
+        self._problems.release(name)
         records = self._project.store.list_iterations(name)
-        opened = [r for r in records if Node.from_document(r.document).is_open]
+        opened = [r for r in records if _is_open(r)]
         if iteration_id is not None:
             chosen = [r for r in opened if r.id == iteration_id]
             if not chosen:
@@ -408,7 +475,8 @@ class Inversions:
             _log.info("Iteration %d of %r: %s.", records[-1].id, name, records[-1].document["reason"])
         for record in opened:
             _log.info("Resuming iteration %d of %r.", record.id, name)
-        return [OpenIteration(problem, record, delete_disposable_files) for record in opened]
+        store = self._project.store
+        return [OpenIteration(store, self._problems, r, delete_disposable_files) for r in opened]
 
     @staticmethod
     def _refuse_finished(records: Records, opened: Records, name: str, iteration_id: int) -> None:
@@ -428,5 +496,5 @@ def _no_iterations(name: str) -> ValueError:
     )
 
 
-def _key(name: str) -> str:
-    return f"inverse_problem/{name}"
+def _is_open(record: IterationRecord) -> bool:
+    return Node.from_document(record.document).is_open

@@ -7,7 +7,11 @@ import sys
 
 from tqdm.auto import tqdm
 
-__all__ = ["show_log"]
+from wavetree.errors import unknown_name
+
+__all__ = ["set_log_level", "show_log"]
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class _Terminal(logging.Handler):
@@ -34,3 +38,22 @@ def show_log() -> None:
     log.addHandler(handler)
     if log.level == logging.NOTSET:
         log.setLevel(logging.INFO)
+
+
+def set_log_level(level: str) -> None:
+    """Set from which level on wavetree logs: on the terminal, and to what else a program has set up.
+
+    Parameters
+    ----------
+    level
+        "DEBUG", "INFO" (what counts when nothing is set), "WARNING", "ERROR" or "CRITICAL".
+
+    Raises
+    ------
+    ValueError
+        If there is no such level.
+    """
+    name = str(level).upper()
+    if name not in _LEVELS:
+        raise unknown_name("log level", name, _LEVELS)
+    logging.getLogger("wavetree").setLevel(name)

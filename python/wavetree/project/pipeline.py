@@ -1,4 +1,4 @@
-"""Misfits and gradients of events for one model: what is missing is found in files and computed.
+"""Misfits, gradients and illumination of events for one model: what is missing is found and computed.
 
 The steps of an event are: forward run, misfit and adjoint source, adjoint run. All are named by what
 they depend on, so a pipeline has no state of its own that could be lost: made again after a kill, it
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,11 +24,13 @@ from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.project.runner import Runner, Task
 from wavetree.project.setup import SimulationSetup
 from wavetree.project.store import GradientRecord
+from wavetree.simulation.illumination_task import IlluminationTask
 from wavetree.simulation.storage_plan import StoragePlan
 from wavetree.simulation.task import AdjointTask, ForwardTask
 from wavetree.survey.event import Event
 
 __all__ = [
+    "WAVEFIELDS",
     "EventMisfit",
     "MisfitProblem",
     "ObservedData",
@@ -41,6 +43,10 @@ __all__ = [
 
 # Raised by hand when misfits or adjoint sources of the same input change.
 _MISFIT_VERSION = 1
+
+WAVEFIELDS = "wavefield_*.h5"
+"""Files of stored wavefields in the folder of a forward task."""
+
 _log = logging.getLogger("wavetree")
 
 
@@ -211,6 +217,16 @@ class Pipeline:
             raise ValueError("storage is None; expected a storage plan for gradients.")
         return self._advance(self._advance_gradient)
 
+    def advance_illumination(self) -> bool:
+        """Do what can be done now and return whether the illumination of all events exists.
+
+        Raises
+        ------
+        SimulationFailed
+            When nothing runs any more and events have failed; the others are done.
+        """
+        return self._advance(self._advance_illumination)
+
     def wait(self, gradients: bool, timeout: float | None = None, ping: float = 2.0) -> bool:
         """Advance until misfits or gradients are there; False at the timeout or when cancelled."""
         advance = self.advance_gradients if gradients else self.advance_misfits
@@ -242,6 +258,34 @@ class Pipeline:
         files = {name: self._runner.folder(task) / "gradient.h5" for name, task in self.adjoint_tasks.items()}
         return {name: read_arrays(file)[0] for name, file in files.items()}
 
+    def illumination(self) -> np.ndarray:
+        """Return the sum of the events' illumination; see `wavetree.simulation.illumination`.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (nelem, n_nodes) [J s/m^d], summed in the problem's order.
+
+        Raises
+        ------
+        ValueError
+            If that of an event does not exist; advance first.
+        """
+        tasks = self.illumination_tasks.values()
+        files = [self._runner.folder(task) / task.outputs[0] for task in tasks]
+        first, *others = (read_arrays(file)[0]["illumination"] for file in files)
+        for one in others:
+            first = first + one
+        return first
+
+    @cached_property
+    def illumination_tasks(self) -> dict[str, IlluminationTask]:
+        """The runs that leave the illumination, by event name."""
+        return {
+            name: IlluminationTask(replace(forward, storage=None))
+            for name, forward in self.problem.forward_tasks.items()
+        }
+
     @cached_property
     def adjoint_tasks(self) -> dict[str, AdjointTask]:
         """The adjoint runs by event name."""
@@ -268,14 +312,16 @@ class Pipeline:
         """Stop what this pipeline has issued and return how many tasks that were."""
         return self._runner.cancel(list(self._issued.values()))
 
-    def delete_wavefields(self) -> int:
-        """Delete the stored wavefields of this problem's events and return the bytes freed."""
-        freed = 0
-        for task in self.problem.forward_tasks.values():
-            for file in self._runner.folder(task).glob("wavefield_*.h5"):
-                freed += file.stat().st_size
-                file.unlink()
-        return freed
+    def wavefields(self) -> list[Path]:
+        """Return the files with stored wavefields of this problem's events."""
+        folders = (self._runner.folder(task) for task in self.problem.forward_tasks.values())
+        return [file for folder in folders for file in sorted(folder.glob(WAVEFIELDS))]
+
+    def results(self) -> list[Path]:
+        """Return all that exists of this problem's events: the folders of tasks, files of misfits."""
+        tasks: list[Task] = [*self.problem.forward_tasks.values(), *self.adjoint_tasks.values()]
+        files = (self._misfit_file(digest) for digest in self.problem.misfit_digests.values())
+        return [path for path in (*map(self._runner.folder, tasks), *files) if path.exists()]
 
     def _advance(self, step: Callable[[str], list[Task] | None]) -> bool:
         """Take a step for every event; it returns the tasks that it lacks, None when it is done."""
@@ -323,6 +369,10 @@ class Pipeline:
         # The data of the forward run are there, its wavefield may not be.
         return [adjoint if self._runner.is_done(forward) else forward]
 
+    def _advance_illumination(self, name: str) -> list[Task] | None:
+        task = self.illumination_tasks[name]
+        return None if self._runner.is_done(task) else [task]
+
     def _compute_misfit(self, name: str) -> None:
         forward = self.problem.forward_tasks[name]
         synthetic = read_event_data(self._runner.folder(forward) / "waveforms.h5")
@@ -336,6 +386,7 @@ class Pipeline:
         silent = not any(np.any(values) for values in adjoint_source.values())
         digest = self.problem.misfit_digests[name]
         attributes = {"event": name, "misfit": misfit, "identical": identical, "silent": silent}
+        attributes["forward"] = forward.digest()
         write_arrays(self._misfit_file(digest), adjoint_source, attributes)
         self._misfits[digest] = EventMisfit(misfit, identical, silent)
 

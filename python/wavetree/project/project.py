@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import logging
 import os
@@ -16,6 +17,7 @@ from wavetree.errors import ConflictError, ProjectError
 from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.model.volume.cartesian import GenericModel
 from wavetree.project.actions import Actions
+from wavetree.project.disk_use import DiskUse, disk_use
 from wavetree.project.entities import KINDS, Entities, kind_of, name_of
 from wavetree.project.events import Events, check_positions
 from wavetree.project.inversions import Inversions
@@ -224,10 +226,16 @@ class Project:
             )
         return stored
 
+    def disk_use(self) -> DiskUse:
+        """Return what the project's files take by kind; it prints as a table."""
+        return disk_use(self.path, self.inversions.disposable_files())
+
     def close(self) -> None:
         """Stop what runs and close the database; the object is of no use afterwards."""
         if "runner" in self.__dict__:
-            self.runner.cancel()
+            # On a full disk the ends of jobs cannot be recorded; what they wrote is found again all the same.
+            with contextlib.suppress(ProjectError):
+                self.runner.cancel()
             self.runner.site.shutdown()
         self.store.close()
 

@@ -10,11 +10,12 @@ import contextlib
 import fcntl
 import functools
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from tqdm.auto import tqdm
 
@@ -22,7 +23,10 @@ from wavetree.errors import Cancelled, SimulationFailed
 from wavetree.project.store import Store, TaskRecord
 from wavetree.sites.local import Job, JobStatus, LocalSite
 
-__all__ = ["Runner", "Task", "TaskState"]
+__all__ = ["LOCK", "Runner", "Task", "TaskState"]
+
+LOCK = ".lock"
+"""File in a task's folder whose lock is held by the process that computes the task."""
 
 _RETRIES = 3
 _CANCEL_SECONDS = 10.0
@@ -353,19 +357,35 @@ def _has_outputs(task: Task, folder: Path) -> bool:
 @contextlib.contextmanager
 def _exclusive(folder: Path, control: Any) -> Iterator[None]:
     """Hold the folder's lock, which the system frees when its holder dies, however it dies."""
-    with (folder / ".lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if control.cancelled:
-                    raise Cancelled("stopped while another process computed the same") from None
-                time.sleep(0.1)
-            except OSError:
-                # File systems without locks: two processes would then write the same bytes.
-                break
-        yield
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOCK).open("w") as lock:
+            if _lock(lock, control) and not _is_at(folder / LOCK, lock):
+                continue  # the folder was deleted as an orphan while its lock was waited for
+            yield
+            return
+
+
+def _lock(lock: IO[str], control: Any) -> bool:
+    """Wait for a lock and return whether it is held: not on file systems without locks."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if control.cancelled:
+                raise Cancelled("stopped while another process computed the same") from None
+            time.sleep(0.1)
+        except OSError:
+            # Two processes would then write the same bytes.
+            return False
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _listed(tasks: Sequence[Task]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from wavetree.mesh import Mesh
 from wavetree.project.store import Store
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import EventConfiguration, WavefieldCompression
-from wavetree.simulation.core import make_core
+from wavetree.simulation.core import default_instruction_set, make_core
 from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.receivers import differentiations
 from wavetree.simulation.sources import sample_functions
@@ -21,10 +22,17 @@ from wavetree.simulation.task import ForwardTask
 from wavetree.simulation.time_axis import TimeAxis, computed_steps, resolve
 from wavetree.survey.event import Event
 
-__all__ = ["MeshFiles", "SimulationSetup", "resolve_storage", "resolve_time_axis"]
+__all__ = [
+    "MeshFiles",
+    "SimulationSetup",
+    "resolve_instruction_set",
+    "resolve_storage",
+    "resolve_time_axis",
+]
 
 # Raised by hand when meshes or time axes of the same input change.
 SETUP_VERSION = 2
+_INSTRUCTION_SET = "instruction_set"
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class SimulationSetup:
         The conditions on all sides, absorbing ones included.
     time_axis
         The time steps.
+    instruction_set
+        The kernel set; see `resolve_instruction_set`.
     """
 
     name: str
@@ -51,6 +61,7 @@ class SimulationSetup:
     event_configuration: EventConfiguration
     boundary_conditions: tuple[BoundaryCondition, ...]
     time_axis: TimeAxis
+    instruction_set: str = field(default_factory=default_instruction_set)
 
     def forward_task(
         self, event: Event, storage: StoragePlan | None = None, output: OutputConfiguration | None = None
@@ -79,6 +90,7 @@ class SimulationSetup:
             simulation_name=self.name,
             storage=storage,
             output=output,
+            instruction_set=self.instruction_set,
         )
 
 
@@ -122,6 +134,19 @@ class MeshFiles:
         self._meshes[digest] = mesh.copy()
         while len(self._meshes) > self._KEPT:
             del self._meshes[next(iter(self._meshes))]
+
+
+def resolve_instruction_set(store: Store) -> str:
+    """Return the kernel set of a project's simulations, that of the machine that the project was begun on.
+
+    Results are named by it, for the last bits depend on it: a project that goes on elsewhere must find them.
+    WAVETREE_ISA decides otherwise where it is set.
+    """
+    known = store.get_note(_INSTRUCTION_SET)
+    if known is None:
+        known = default_instruction_set()
+        store.set_note(_INSTRUCTION_SET, known)
+    return default_instruction_set() if os.environ.get("WAVETREE_ISA") else str(known)
 
 
 def resolve_time_axis(

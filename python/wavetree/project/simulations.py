@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,12 @@ from wavetree.config import content_digest
 from wavetree.errors import ConflictError, unknown_name
 from wavetree.mesh import Mesh
 from wavetree.project.events import EventSelection
-from wavetree.project.setup import SETUP_VERSION, SimulationSetup, resolve_time_axis
+from wavetree.project.setup import (
+    SETUP_VERSION,
+    SimulationSetup,
+    resolve_instruction_set,
+    resolve_time_axis,
+)
 from wavetree.simulation.configuration import build_mesh, resolve_boundary_conditions
 from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.placement import check_events
@@ -218,7 +224,7 @@ class Simulations:
         return {"h5": path, "xdmf": path.with_suffix(".xdmf")}
 
     def get_input_files(self, simulation_configuration: Any, events: EventSelection = None) -> Paths:
-        """Return a JSON file per event with all that its simulation depends on."""
+        """Return a JSON file per event with all that its simulation depends on, beside its results."""
         return [self._write_input(task) for task in self.tasks(simulation_configuration, events).values()]
 
     def get_simulation_output_directory(self, simulation_configuration: Any, event: Any) -> Path:
@@ -250,6 +256,7 @@ class Simulations:
             event_configuration=configuration.event_configuration,
             boundary_conditions=conditions,
             time_axis=axis,
+            instruction_set=resolve_instruction_set(self._project.store),
         )
 
     def tasks(
@@ -383,7 +390,9 @@ class Simulations:
     def _write_input(self, task: ForwardTask) -> Path:
         path = self._project.runner.folder(task) / "input.json"
         if not path.is_file():
-            write_text(path, json.dumps(task.to_dict(), indent=1))
+            # A relative name of the mesh: the project's folder may be moved.
+            mesh = os.path.relpath(task.mesh_file, path.parent)
+            write_text(path, json.dumps({**task.to_dict(), "mesh_file": mesh}, indent=1))
         return path
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -21,9 +22,12 @@ from wavetree.errors import ConflictError, ProjectError, unknown_name
 
 __all__ = ["SCHEMA_VERSION", "EntityRecord", "GradientRecord", "IterationRecord", "Store", "TaskRecord"]
 
-SCHEMA_VERSION = 1
+# Raised by hand when what a project stores, or how configurations are hashed, changes: results of an older
+# version would not be found again under their names.
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x57415645  # "WAVE"
 _BUSY_SECONDS = 30.0
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 _SCHEMA = """
 CREATE TABLE entities (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,
@@ -94,7 +98,7 @@ class Store:
     Raises
     ------
     ProjectError
-        If the file is not a wavetree project, was written by a newer version, or cannot be used.
+        If the file is not a wavetree project, was written by another version, or cannot be used.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -126,16 +130,19 @@ class Store:
         return connection
 
     def _check_owner(self, connection: sqlite3.Connection) -> None:
-        """Refuse other programs' databases and newer versions before anything is changed."""
+        """Refuse other programs' databases and other versions before anything is changed."""
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and owner != _APPLICATION_ID:
             raise ProjectError(f"{str(self.path)!r} is a database of another program, not a project.")
-        if version > SCHEMA_VERSION:
+        if tables and version != SCHEMA_VERSION:
+            age, hint = (
+                ("newer", "update wavetree") if version > SCHEMA_VERSION else ("older", "take that one")
+            )
             raise ProjectError(
-                f"project {str(self.path.parent)!r} was written by a newer version of wavetree (its format "
-                f"is {version}, this version reads up to {SCHEMA_VERSION}); update wavetree to use it."
+                f"project {str(self.path.parent)!r} was written by a {age} version of wavetree (its format "
+                f"is {version}, this version reads {SCHEMA_VERSION}); {hint} to use it."
             )
 
     @staticmethod
@@ -325,6 +332,10 @@ class Store:
         )
         return [GradientRecord(*row) for row in self._query(sql, (forward, adjoint_source))]
 
+    def gradient_tasks(self) -> list[tuple[str, str]]:
+        """Return forward task and adjoint task of all gradients that were ever asked for."""
+        return [(row[0], row[1]) for row in self._query("SELECT forward, task FROM gradients")]
+
     # Iterations
 
     def add_iteration(self, problem: str, parent: int | None, document: dict[str, Any]) -> IterationRecord:
@@ -388,6 +399,10 @@ class Store:
         sql = "SELECT problem, id, parent, revision, document FROM iterations WHERE problem=? ORDER BY id"
         return [_iteration(row) for row in self._query(sql, (problem,))]
 
+    def iteration_ids(self) -> list[tuple[str, int]]:
+        """Return inverse problem and id of all nodes."""
+        return [(row[0], row[1]) for row in self._query("SELECT problem, id FROM iterations")]
+
     def delete_iteration(self, iteration: IterationRecord) -> None:
         """Delete a node; ProjectError while it has children."""
         with self._transaction() as db:
@@ -432,6 +447,12 @@ class Store:
         """Forget what is kept under a key."""
         with self._transaction() as db:
             db.execute("DELETE FROM notes WHERE key=?", (key,))
+
+    def mentioned_digests(self) -> set[str]:
+        """Return all digests in entities, iterations, notes and launched events: what may not be deleted."""
+        tables = ("document FROM entities", "document FROM iterations", "document FROM notes")
+        sql = " UNION ALL ".join(f"SELECT {t}" for t in (*tables, "task FROM simulation_events"))
+        return {digest for (text,) in self._query(sql) for digest in _DIGEST.findall(text)}
 
 
 def _entity(row: tuple[Any, ...]) -> EntityRecord:

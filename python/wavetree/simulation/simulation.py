@@ -246,7 +246,7 @@ class Simulation:
             n_steps = store.n_steps
         samples = self._receivers.samples(n_steps)
         with self._writing(output, output_folder) as observer:
-            run = self._forward_run(n_steps, samples, control, observer)
+            run = self.forward_run(n_steps, samples, control, observer)
             state = run.start()
             if store is None:
                 run.advance(state, n_steps)
@@ -269,7 +269,7 @@ class Simulation:
         where fluid and solid meet with the weights diag(K_f, M_s), so that it is not in joules there.
         """
         samples, energy = self._receivers.samples(self.n_steps), np.zeros(self.n_steps)
-        run = self._forward_run(self.n_steps, samples, None)
+        run = self.forward_run(self.n_steps, samples, None)
         run.advance(run.start(), self.n_steps, energy=energy)
         return energy
 
@@ -359,7 +359,7 @@ class Simulation:
             [rows.series(a) for rows, a in zip(readings.operators, at_sources, strict=True)],
             n_steps + 1,
             control,
-            self._forward_run(n_steps, None, control),
+            self.forward_run(n_steps, None, control),
         )
         state = compiled.start_adjoint(dt, n_steps)
         stored.store.adjoint(run, state)
@@ -437,10 +437,10 @@ class Simulation:
         attributes = {"event_name": self.event_name, "dispersion": _DISPERSION[self._filtered]}
         return write_output(self._core, output, Path(folder), self.time_axis, attributes)
 
-    def _forward_run(
+    def forward_run(
         self, n_steps: int, samples: list[np.ndarray] | None, control: Any, observer: Observer | None = None
     ) -> ForwardRun:
-        """The forward run that writes the receivers' samples (n_rows, n_steps), if they are given."""
+        """Return the forward run that writes the receivers' samples (n_rows, n_steps), if they are given."""
         functions = self._functions(n_steps)
         receivers = [] if samples is None else zip(self._receivers.operators, samples, strict=True)
         return ForwardRun(

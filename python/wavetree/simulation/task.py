@@ -17,7 +17,7 @@ from wavetree.config import Configuration, configuration, content_digest
 from wavetree.mesh import Mesh
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
-from wavetree.simulation.core import default_instruction_set
+from wavetree.simulation.core import default_instruction_set, instruction_sets
 from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.storage_plan import StoragePlan
@@ -160,7 +160,13 @@ class ForwardTask(Configuration):
         write_arrays(folder / self.outputs[0], *records.to_arrays())
 
     def simulation(self, threads: int = 1) -> Simulation:
-        """Return the simulation, ready to run."""
+        """Return the simulation, ready to run; ValueError where the processor lacks the kernel set."""
+        if self.instruction_set not in instruction_sets():
+            raise ValueError(
+                f"instruction_set is {self.instruction_set!r}, this processor has "
+                f"{', '.join(instruction_sets())}; go on where the project was begun, or set WAVETREE_ISA to "
+                "one of these, with which everything is computed anew."
+            )
         sources: tuple[Any, ...] = self.event.sources
         wavelets = self.wavelet if len(self.wavelet) > 1 else self.wavelet * len(sources)
         if len(wavelets) != len(sources):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -335,8 +336,12 @@ def _write_status(job: Job, content: dict[str, Any]) -> None:
         "process": os.getpid(),
     }
     temporary = job.folder / f".status.json.{os.getpid()}.{threading.get_ident()}.part"
-    temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(temporary, job.folder / "status.json")
+    with temporary.open("w", encoding="utf-8") as file:
+        with contextlib.suppress(OSError):  # file systems without locks
+            fcntl.flock(file, fcntl.LOCK_SH)  # who finds it without lock knows that its writer has died
+        file.write(json.dumps(content, indent=1))
+        file.flush()
+        os.replace(temporary, job.folder / "status.json")
 
 
 def _shutdown_at_exit(reference: weakref.ref[LocalSite]) -> None:

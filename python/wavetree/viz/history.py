@@ -2,83 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from wavetree.inversion.iteration import Iteration
 from wavetree.viz.style import COLORS
+from wavetree.viz.tree import branches, layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_event_misfits", "draw_misfit", "draw_steps", "draw_tree", "paths"]
+__all__ = ["draw_event_misfits", "draw_misfit", "draw_steps", "path_through"]
 
-_LINES = 20  # a legend with more events is not legible
+_LINES = 7  # as many as there are colours; more events are drawn as a matrix
+_NAMES = 24  # more names of events beside a matrix overlap
+_BRANCHES = 8  # a legend with more branches is not legible
 
 
-def paths(nodes: Sequence[Iteration]) -> list[list[Iteration]]:
-    """Return a path from the root for each leaf of the tree, in the order of the leaves."""
-    by_id = {node.id: node for node in nodes}
-    parents = {node.parent for node in nodes}
-    found = []
-    for leaf in (node for node in nodes if node.id not in parents):
-        path: list[Iteration] = [leaf]
-        while (parent := path[-1].parent) is not None:
-            path.append(by_id[parent])
-        found.append(path[::-1])
-    return found
+def path_through(nodes: Sequence[Iteration], chosen: int | None = None) -> list[Iteration]:
+    """Return the path from the root through an iteration to the end of its row; of the newest when None."""
+    if not nodes:
+        return []
+    place, by_id = layout(nodes), {node.id: node for node in nodes}
+    path = [nodes[-1] if chosen is None else by_id[chosen]]
+    while (parent := path[0].parent) is not None:
+        path.insert(0, by_id[parent])
+    depth, row = place[path[-1].id]
+    following = [node for node in nodes if place[node.id][1] == row and place[node.id][0] > depth]
+    return path + sorted(following, key=lambda node: place[node.id][0])
 
 
 def draw_misfit(axes: Axes, nodes: Sequence[Iteration]) -> None:
-    """Draw the misfit over the number of steps relative to the first, a line for each branch."""
-    first = next((node.misfit for node in nodes if node.misfit), None)
-    found = paths(nodes)
-    for k, path in enumerate(found):
-        known = [(i, 100.0 * node.misfit / (first or 1.0)) for i, node in enumerate(path) if node.misfit]
-        if known:
-            color, label = COLORS[k % len(COLORS)], f"to iteration {path[-1].id}"
-            axes.plot(*zip(*known, strict=True), "o-", color=color, markersize=4, label=label)
-    axes.set(xlabel="iteration", ylabel="χ / χ₀ [%]", title="misfit", yscale="log")
-    if first is not None:
-        axes.set_title(f"misfit, χ₀ = {first:.4g}")
-        axes.set_ylim(top=130.0)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    """Draw the misfit over the number of steps relative to the first, a line for each branch.
+
+    Where iterations have different events it is the misfit per event. Misfits of events that are not
+    inverted are dashed.
+    """
+    found, place = branches(nodes), layout(nodes)
+    axes.set(xlabel="steps from the prior", ylabel="χ / χ₀ [%]", title="misfit")
+    axes.set(ylim=(10.0, 130.0), yscale="log")
+    shown = [100.0]
+    for values, style in ((_levels(nodes), "o-"), (_levels(nodes, "validation_misfits"), "s--")):
+        first = next((values[node.id] for node in nodes if values.get(node.id)), None)
+        if first is None:
+            continue
+        for k, row in enumerate(found):
+            known = [(place[n.id][0], 100.0 * values[n.id] / first) for n in row if values.get(n.id)]
+            label = f"to iteration {row[-1].id}" if style == "o-" else "not inverted" if k == 0 else "_"
+            axes.plot(
+                *zip(*known, strict=True), style, color=COLORS[k % len(COLORS)], markersize=3.5, label=label
+            )
+            shown += [value for _, value in known]
+        if style == "o-":
+            axes.set_title(f"misfit{' per event' if _differ(nodes) else ''}, χ₀ = {first:.4g}")
+    axes.set_ylim(min(shown) / 1.3, 1.3 * max(shown))
+    _label_powers(axes)
     _count_iterations(axes)
-    if len(found) > 1:
+    if 1 < len(axes.get_legend_handles_labels()[1]) <= _BRANCHES:
         axes.legend(frameon=False, fontsize="small")
 
 
-def draw_event_misfits(axes: Axes, nodes: Sequence[Iteration]) -> None:
-    """Draw the misfits of single events along the newest branch, each relative to its first."""
-    path = paths(nodes)[-1] if nodes else []
-    misfits = [(i, node.misfits) for i, node in enumerate(path) if node.misfits is not None]
-    events = list(dict.fromkeys(name for _, one in misfits for name in one))
-    for k, event in enumerate(events):
-        known = [(i, one[event]) for i, one in misfits if event in one]
-        first = known[0][1] or 1.0
-        steps, values = [i for i, _ in known], [100.0 * value / first for _, value in known]
-        look: dict[str, Any] = {
-            "color": COLORS[k % len(COLORS)],
-            "linestyle": ("-", "--", ":")[k // len(COLORS) % 3],
-        }
-        axes.plot(steps, values, marker="o", markersize=3, linewidth=1, label=event, **look)
-    axes.set(xlabel="iteration", ylabel="χ / χ₀ of the event [%]", title="events")
+def draw_event_misfits(axes: Axes, nodes: Sequence[Iteration], chosen: int | None = None) -> None:
+    """Draw the misfits of single events along a branch, each relative to its first.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    nodes
+        The iterations.
+    chosen
+        An iteration of the branch; the newest when None.
+    """
+    path = path_through(nodes, chosen)
+    misfits = [(k, node.misfits) for k, node in enumerate(path) if node.misfits is not None]
+    shares: dict[str, dict[int, float]] = {}
+    for k, one in misfits:
+        for event, misfit in one.items():
+            shares.setdefault(event, {})[k] = misfit
+    for of_event in shares.values():
+        first = next(iter(of_event.values())) or 1.0
+        of_event.update({k: 100.0 * misfit / first for k, misfit in of_event.items()})
+    axes.set(xlabel="steps from the prior", title=_title("events", nodes, path))
+    if len(shares) > _LINES:
+        _draw_matrix(axes, shares, len(misfits) and misfits[-1][0] + 1)
+        return
+    for k, (event, of_event) in enumerate(shares.items()):
+        axes.plot(*zip(*of_event.items(), strict=True), "o-", color=COLORS[k], markersize=3, label=event)
+    axes.set_ylabel("χ / χ₀ of the event [%]")
     axes.set_ylim(bottom=0.0)
     _count_iterations(axes)
-    if 0 < len(events) <= _LINES:
-        axes.legend(frameon=False, fontsize="small", ncols=1 + len(events) // 8)
+    if shares:
+        axes.legend(frameon=False, fontsize="small", ncols=1 + len(shares) // 5)
 
 
-def draw_steps(axes: Axes, nodes: Sequence[Iteration]) -> None:
-    """Draw the radius, and the ratio of actual to predicted reduction, along the newest branch."""
-    path = paths(nodes)[-1] if nodes else []
+def draw_steps(axes: Axes, nodes: Sequence[Iteration], chosen: int | None = None) -> None:
+    """Draw the radius, and the ratio of actual to predicted reduction, along a branch.
+
+    Parameters
+    ----------
+    axes
+        Where to draw.
+    nodes
+        The iterations.
+    chosen
+        An iteration of the branch; the newest when None.
+    """
+    path = path_through(nodes, chosen)
     radii = [(k, node.radius) for k, node in enumerate(path) if node.radius is not None]
     ratios = [(k, node.ratio) for k, node in enumerate(path) if node.ratio is not None]
-    axes.set(xlabel="iteration", ylabel="radius", title="trust region")
+    axes.set(xlabel="steps from the prior", ylabel="radius", title=_title("trust region", nodes, path))
     axes.yaxis.label.set_color(COLORS[0])
     beside = axes.twinx()
     beside.set_ylabel("ratio ared / pred", color=COLORS[1])
@@ -93,30 +130,59 @@ def draw_steps(axes: Axes, nodes: Sequence[Iteration]) -> None:
     _count_iterations(axes)
 
 
-def draw_tree(axes: Axes, nodes: Sequence[Iteration]) -> None:
-    """Draw the tree of iterations: a row for each branch; the open iterations are hollow."""
-    place: dict[int, tuple[int, int]] = {}
-    for row, path in enumerate(paths(nodes)):
-        for k, node in enumerate(path):
-            place.setdefault(node.id, (k, row))
+def _levels(nodes: Sequence[Iteration], name: str = "misfits") -> dict[int, float]:
+    """Misfit by id, per event where the events differ."""
+    found: dict[int, float] = {}
+    differ = _differ(nodes)
     for node in nodes:
-        here = place[node.id]
-        if node.parent is not None:
-            there = place[node.parent]
-            axes.plot([there[0], here[0]], [there[1], here[1]], color="0.6", zorder=1)
-    for node in nodes:
-        done = node.accepted is not None
-        x, y = place[node.id]
-        axes.scatter(x, y, s=330, color=COLORS[0] if done else "white", edgecolors=COLORS[0], zorder=2)
-        axes.annotate(str(node.id), (x, y), ha="center", va="center", color="white" if done else "black")
-    rows = max((y for _, y in place.values()), default=0)
-    axes.set(xlabel="depth", title="iterations (hollow: open)", ylim=(rows + 0.7, -0.7))
-    axes.margins(x=0.15)
-    axes.yaxis.set_visible(False)
+        misfits: Mapping[str, float] | None = getattr(node, name, None)
+        if name == "misfits" and node.misfit is not None:
+            found[node.id] = node.misfit / (len(misfits or ()) if differ else 1)
+        elif misfits:
+            found[node.id] = sum(misfits.values()) / len(misfits)
+    return found
+
+
+def _differ(nodes: Sequence[Iteration]) -> bool:
+    """Whether iterations have different events, so that sums cannot be compared."""
+    return len({frozenset(node.misfits) for node in nodes if node.misfits}) > 1
+
+
+def _title(what: str, nodes: Sequence[Iteration], path: Sequence[Iteration]) -> str:
+    return f"{what} on the way to iteration {path[-1].id}" if len(branches(nodes)) > 1 else what
+
+
+def _draw_matrix(axes: Axes, shares: Mapping[str, Mapping[int, float]], steps: int) -> None:
+    values = np.full((len(shares), steps), np.nan)
+    for row, of_event in zip(values, shares.values(), strict=True):
+        row[list(of_event)] = list(of_event.values())
+    known = values[values > 0.0]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (50.0, 100.0)
+    axes.set_facecolor("0.85")
+    image = axes.pcolormesh(
+        np.arange(steps + 1) - 0.5, np.arange(len(shares) + 1) - 0.5, np.ma.masked_invalid(values),
+        norm=LogNorm(low if low < high else 0.99 * low, high), cmap="viridis", rasterized=True,
+    )  # fmt: skip
+    axes.set(ylim=(len(shares) - 0.5, -0.5), ylabel=f"{len(shares)} events")
+    if len(shares) <= _NAMES:
+        axes.set_yticks(range(len(shares)), list(shares), fontsize="x-small")
+        axes.set_ylabel("")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.spines[["left", "right", "top"]].set_visible(False)
+    bar = axes.figure.colorbar(image, ax=axes, label="χ / χ₀ of the event [%]", pad=0.02)
+    _label_powers(bar.ax)
+
+
+def _label_powers(axes: Axes) -> None:
+    """Plain numbers at 1, 2 and 5 of each decade, where there are more than three decades at 1."""
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 1000.0 * low else (1.0,)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def _count_iterations(axes: Axes) -> None:
+    low, high = axes.get_xlim()
+    if high - low < 1.0:
+        axes.set_xlim(-0.5, 1.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)

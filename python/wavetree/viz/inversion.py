@@ -9,18 +9,21 @@ import numpy as np
 
 from wavetree.inversion.iteration import Iteration
 from wavetree.mesh import Mesh
-from wavetree.viz.history import draw_event_misfits, draw_misfit, draw_steps, draw_tree
-from wavetree.viz.mesh import draw_field, field_values
+from wavetree.viz.history import draw_event_misfits, draw_misfit, draw_steps
+from wavetree.viz.mesh import draw_field, field_values, gradient_label
 from wavetree.viz.style import new_figure, row_height, scale_of, stacked, symmetric, unit_of
+from wavetree.viz.tree import draw_tree, tree_height
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_update", "plot_history", "plot_inversion"]
+__all__ = ["draw_gradient", "draw_update", "plot_history", "plot_inversion"]
+
+_WIDTH, _CURVES = 13.0, 3.7  # of the figure, and height of a row of curves [in]
 
 
 def plot_history(nodes: Sequence[Iteration]) -> Figure:
-    """Draw misfits, trust region and tree of an inversion.
+    """Draw tree, misfits and trust region of an inversion.
 
     Parameters
     ----------
@@ -32,40 +35,51 @@ def plot_history(nodes: Sequence[Iteration]) -> Figure:
     matplotlib.figure.Figure
         The figure.
     """
-    figure = new_figure(11.0, 6.6)
-    _draw_history(figure, nodes)
+    figure = new_figure(_WIDTH, _history_height(nodes))
+    _draw_history(figure, nodes, None)
     return figure
 
 
-def plot_inversion(nodes: Sequence[Iteration], model: Mesh, prior: Mesh) -> Figure:
-    """Draw the history of an inversion, what it inverts for in its newest model, and how that has changed.
+def plot_inversion(
+    nodes: Sequence[Iteration], chosen: int, model: Mesh, prior: Mesh, gradient: tuple[int, Mesh] | None
+) -> Figure:
+    """Draw the history of an inversion, and an iteration's model, its change since the prior, and gradient.
 
     Parameters
     ----------
     nodes
         The iterations.
+    chosen
+        Id of the iteration to show.
     model, prior
-        The newest model and the first one.
+        Its model and the first one.
+    gradient
+        A gradient and the id of its iteration; None where it is not known yet.
 
     Returns
     -------
     matplotlib.figure.Figure
         The figure.
     """
-    fields = nodes[0].settings.mapping.inversion_parameters
-    height = 2.0 * row_height(min(4.2, 11.0 / len(fields)), model.bounds)
-    figure = new_figure(11.0, 6.6 + height)
-    upper, lower = stacked(figure, 6.6, height)
-    _draw_history(upper, nodes)
-    grid = lower.subplots(2, len(fields), squeeze=False)
-    newest = nodes[-1].id
-    for axes, field in zip(grid[0], fields, strict=True):
+    mapping = next(node for node in nodes if node.id == chosen).settings.mapping
+    fields = mapping.inversion_parameters
+    height = row_height(3.5, model.bounds) * len(fields)
+    figure = new_figure(_WIDTH, _history_height(nodes) + height)
+    upper, lower = stacked(figure, _history_height(nodes), height)
+    _draw_history(upper, nodes, chosen)
+    grid = lower.subplots(len(fields), 3, squeeze=False)
+    for (left, middle, right), field in zip(grid, fields, strict=True):
         values = field_values(model, field)
-        draw_field(axes, model, values, scale_of(field, values), f"{field} of iteration {newest}")
-    for axes, field in zip(grid[1], fields, strict=True):
-        draw_update(axes, field, prior, model, f"change of {field} since the prior")
-    for axes in grid.flat:
-        axes.label_outer()
+        draw_field(left, model, values, scale_of(field, values), f"{field} of iteration {chosen}")
+        draw_update(middle, field, prior, model, f"change of {field} since the prior")
+        if gradient is None:
+            right.set_axis_off()
+            right.text(0.5, 0.5, f"iteration {chosen} has no gradient yet", ha="center", va="center")
+        else:
+            number, mesh = gradient
+            draw_gradient(right, mesh, field, mapping.scaling, f"gradient by {field} at iteration {number}")
+        for axes in (left, middle, right):
+            axes.label_outer()
     return figure
 
 
@@ -77,9 +91,22 @@ def draw_update(axes: Any, field: str, before: Mesh, after: Mesh, title: str) ->
     draw_field(axes, after, np.asarray(change), scale, title)
 
 
-def _draw_history(figure: Any, nodes: Sequence[Iteration]) -> None:
-    grid = figure.subplots(2, 2)
-    draw_misfit(grid[0, 0], nodes)
-    draw_event_misfits(grid[0, 1], nodes)
-    draw_steps(grid[1, 0], nodes)
-    draw_tree(grid[1, 1], nodes)
+def draw_gradient(axes: Any, gradient: Mesh, field: str, scaling: str, title: str) -> None:
+    """Draw the gradient by a parameter in a scaling of the mapping."""
+    values = field_values(gradient, field)
+    # In the other scalings it is the derivative by a number: a relative deviation or a logarithm.
+    label = gradient_label(field, gradient.dim, None if scaling == "absolute" else "")
+    draw_field(axes, gradient, values, symmetric(label, values), title)
+
+
+def _history_height(nodes: Sequence[Iteration]) -> float:
+    return tree_height(nodes) + _CURVES
+
+
+def _draw_history(figure: Any, nodes: Sequence[Iteration], chosen: int | None) -> None:
+    upper, lower = stacked(figure, tree_height(nodes), _CURVES)
+    draw_tree(upper.add_subplot(), nodes, chosen)
+    left, middle, right = lower.subplots(1, 3)
+    draw_misfit(left, nodes)
+    draw_event_misfits(middle, nodes, chosen)
+    draw_steps(right, nodes, chosen)

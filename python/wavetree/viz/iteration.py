@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from wavetree.inversion.iteration import Iteration
 from wavetree.mesh import Mesh
-from wavetree.viz.inversion import draw_update
-from wavetree.viz.mesh import draw_field, field_values, gradient_label
-from wavetree.viz.style import new_figure, row_height, scale_of, stacked, symmetric
+from wavetree.viz.inversion import draw_gradient, draw_update
+from wavetree.viz.mesh import draw_field, field_values
+from wavetree.viz.style import new_figure, row_height, scale_of, stacked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,20 +52,14 @@ def plot_iteration(
         values = field_values(model, field)
         draw_field(row[0], model, values, scale_of(field, values), f"{field}: model")
         for axes, (name, gradient) in zip(row[1:], gradients.items(), strict=False):
-            _draw_gradient(axes, gradient, field, name, iteration.settings.mapping.scaling)
+            scaling = iteration.settings.mapping.scaling
+            draw_gradient(axes, gradient, field, scaling, f"{field}: {name}")
         if accepted is not None:
             draw_update(row[-1], field, model, accepted, f"{field}: accepted step")
         for axes in row:
             axes.label_outer()
     _draw_table(lower.add_subplot(), table)
     return figure
-
-
-def _draw_gradient(axes: Any, gradient: Mesh, field: str, name: str, scaling: str) -> None:
-    values = field_values(gradient, field)
-    # In the other scalings it is the derivative by a number: a relative deviation or a logarithm.
-    label = gradient_label(field, gradient.dim, None if scaling == "absolute" else "")
-    draw_field(axes, gradient, values, symmetric(label, values), f"{field}: {name}")
 
 
 def _table(iteration: Iteration) -> list[tuple[str, ...]]:

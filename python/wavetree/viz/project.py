@@ -14,6 +14,7 @@ from wavetree.viz.inversion import plot_history, plot_inversion
 from wavetree.viz.iteration import plot_iteration
 from wavetree.viz.mesh import draw_field, field_values, parameters, plot_models
 from wavetree.viz.misfits import plot_misfits
+from wavetree.viz.notebook import has_widgets, selection
 from wavetree.viz.style import new_figure, row_height, scale_of, stacked
 from wavetree.viz.waveforms import plot_waveforms
 
@@ -204,22 +205,51 @@ class NotebookFigures:
         meshes = {title: m if isinstance(m, Mesh) else find(m) for title, m in models.items()}
         return plot_models(meshes, [fields] if isinstance(fields, str) else fields)
 
-    def inversion(self, inverse_problem_configuration: Any, models: bool = True) -> Figure:
-        """Draw misfits, trust region and tree of an inversion, and its newest model.
+    def inversion(
+        self, inverse_problem_configuration: Any, iteration_id: int | None = None, models: bool = True
+    ) -> Any:
+        """Draw tree, misfits and trust region of an inversion, and model and gradient of an iteration.
 
         Parameters
         ----------
         inverse_problem_configuration
             Name of the inverse problem, or its configuration.
+        iteration_id
+            The iteration to show; when None, the newest with the newest gradient there is, and in notebooks
+            (with ipywidgets) a menu of all.
         models
-            Draw the newest model, and how it differs from the prior.
+            Draw model and gradient.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure; in notebooks without `iteration_id` a widget.
+
+        Raises
+        ------
+        ValueError
+            If the iteration is unknown.
         """
         inversions, name = self._project.inversions, _name(inverse_problem_configuration)
         iterations = inversions.tree(name).iterations
+        if iteration_id is not None:
+            return self._inversion(name, inversions.get_iteration(name, iteration_id).id)
         if len(iterations) < 2 or not models:
             return plot_history(iterations)
-        newest, prior = (inversions.get_model(name, one.id) for one in (iterations[-1], iterations[0]))
-        return plot_inversion(iterations, newest, prior)
+        if not has_widgets():
+            return self._inversion(name, None)
+        choices: dict[str, int | None] = {"newest": None}
+        choices |= {f"{node.id} ({node.stage})": node.id for node in iterations}
+        return selection("iteration", choices, None, lambda chosen: self._inversion(name, chosen))
+
+    def _inversion(self, name: str, chosen: int | None) -> Figure:
+        inversions = self._project.inversions
+        iterations = inversions.tree(name).iterations
+        shown = iterations[-1].id if chosen is None else chosen
+        known = [i.id for i in iterations if i.gradient_norm is not None and chosen in (None, i.id)]
+        gradient = (known[-1], inversions.get_gradient(name, known[-1])) if known else None
+        model, prior = (inversions.get_model(name, number) for number in (shown, iterations[0].id))
+        return plot_inversion(iterations, shown, model, prior, gradient)
 
     def iteration(self, inverse_problem_configuration: Any, iteration_id: int | None = None) -> Figure:
         """Draw model, gradient, smoothed gradient, accepted step and trials of an iteration.

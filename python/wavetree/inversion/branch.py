@@ -1,0 +1,179 @@
+"""Branches of the tree: children whose settings differ from their parent's."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wavetree.arrays import read_arrays
+from wavetree.inversion.node import Node
+from wavetree.inversion.problem import InverseProblem
+from wavetree.inversion.problems import Problems
+from wavetree.inversion.settings import NodeSettings, changed_settings
+from wavetree.inversion.stages import first_node, next_node
+from wavetree.mesh import Mesh
+from wavetree.mesh.evaluation import evaluate
+from wavetree.project.simulations import check_site
+from wavetree.project.store import IterationRecord
+from wavetree.simulation.time_axis import maximum_time_step
+
+if TYPE_CHECKING:
+    from wavetree.project.project import Project
+
+Overrides = Mapping[str, Any]
+Fields = dict[str, np.ndarray]
+_log = logging.getLogger("wavetree")
+
+__all__ = ["Branches"]
+
+
+class Branches:
+    """Makes the tree grow.
+
+    Parameters
+    ----------
+    project
+        The project.
+    problems
+        Finds inverse problems.
+    """
+
+    def __init__(self, project: Project, problems: Problems) -> None:
+        self._project = project
+        self._store = project.store
+        self._problems = problems
+
+    def begin(self, name: str, overrides: Overrides | None = None) -> None:
+        """Add iteration 0 of an inverse problem, fixed to the project as it is now.
+
+        What the tree is fixed to is stored first, and again if a kill came between.
+
+        Raises
+        ------
+        ValueError
+            If an override is unknown or does not fit.
+        """
+        check_site(self._problems.configuration(name).job_submission.site_name)
+        record = self._store.add_iteration(name, None, self._root(name, overrides or {}).to_document())
+        _log.info("Adding iteration %d of %r.", record.id, name)
+
+    def add(self, parent: IterationRecord, overrides: Overrides) -> None:
+        """Add a child to a finished iteration.
+
+        Raises
+        ------
+        ValueError
+            If the iteration is open, or an override is unknown or does not fit.
+        """
+        node, name = Node.from_document(parent.document), parent.problem
+        if node.is_open:
+            raise ValueError(
+                f"preceding_iteration_id={parent.id} is an open iteration of {name!r} at stage "
+                f"{node.stage!r}; finish it with p.inversions.iterate, or branch from a finished one."
+            )
+        child = self._child(name, node, overrides)
+        record = self._store.add_iteration(name, parent.id, child.to_document())
+        _log.info("Adding iteration %d of %r after iteration %d.", record.id, name, parent.id)
+        if child.changed:
+            _log.info("It starts without history, for it changes %s.", ", ".join(child.changed))
+        elif node.outcome != "accepted":
+            _log.info("It starts without history, iteration %d %s.", parent.id, node.reason)
+
+    def change(self, newest: IterationRecord, overrides: Overrides) -> None:
+        """Give an open iteration that has not been begun other settings.
+
+        Raises
+        ------
+        ValueError
+            If it has been begun, or an override is unknown or does not fit.
+        """
+        name = newest.problem
+        if not overrides:
+            _log.info("Iteration %d of %r is open, nothing is added.", newest.id, name)
+            return
+        stage = Node.from_document(newest.document).stage
+        if stage != "initialize":
+            raise ValueError(
+                f"iteration {newest.id} of {name!r} is at stage {stage!r}, too late for other settings; "
+                "finish it with p.inversions.iterate, or branch from a finished one with "
+                "preceding_iteration_id."
+            )
+        if newest.parent is None:
+            node = self._root(name, overrides)
+        else:
+            parent = Node.from_document(self._store.load_iteration(name, newest.parent).document)
+            node = self._child(name, parent, overrides)
+        self._store.save_iteration(newest, node.to_document())
+        _log.info("Iteration %d of %r has other settings: %s.", newest.id, name, ", ".join(overrides))
+
+    def _root(self, name: str, overrides: Overrides) -> Node:
+        self._problems.forget(name)
+        self._problems.settle(name)
+        self._keep_mesh(overrides)
+        settings, _, _ = changed_settings(self._problems.configuration(name), NodeSettings(), overrides)
+        self._problems.settle(name, settings)
+        return replace(first_node(time.time()), settings=settings)
+
+    def _child(self, name: str, parent: Node, overrides: Overrides) -> Node:
+        """A child of a node; with another mapping or prior model, the parent's model becomes its prior."""
+        own = self._problems.configuration(name)
+        self._keep_mesh(overrides)
+        settings, changed, needs_base = changed_settings(own, parent.settings, overrides)
+        if needs_base:
+            settings = _with_base(self._project, self._problems, name, settings, parent)
+        self._problems.settle(name, settings)
+        return next_node(parent, time.time(), settings, changed)
+
+    def _keep_mesh(self, overrides: Overrides) -> None:
+        """Store the inversion mesh of a mapping, which the settings name by its digest."""
+        mesh = getattr(overrides.get("mapping"), "inversion_mesh", None)
+        if isinstance(mesh, Mesh):
+            self._project.meshes.put(mesh, xdmf=False)
+
+
+def _with_base(
+    project: Project, problems: Problems, name: str, settings: NodeSettings, parent: Node
+) -> NodeSettings:
+    """The settings with a prior that holds the parent's model."""
+    prior_model = settings.apply(problems.configuration(name)).prior_model
+    problem = problems.of(name, parent.settings)
+    material = _material(problem, parent)
+    if prior_model == problem.configuration.prior_model:
+        return replace(settings, base=project.meshes.put(problem.mapping.mesh(material), xdmf=False))
+    mesh = project.simulations.get_mesh(prior_model)
+    prior = project.simulations.get_mesh(problem.configuration.prior_model)
+    _add_update(mesh, material, prior)
+    setup = project.simulations.setup(prior_model)
+    largest = maximum_time_step(mesh, setup.boundary_conditions)
+    divisor = 1
+    while setup.time_axis.dt / divisor > largest:
+        divisor *= 2
+    return NodeSettings(settings.overrides, project.meshes.put(mesh, xdmf=False), divisor)
+
+
+def _material(problem: InverseProblem, node: Node) -> Fields:
+    """The material, by parameter and at every element node, that a child of a node begins with."""
+    file = node.trials[-1].file if node.outcome == "accepted" else node.model_file
+    assert file is not None
+    p = read_arrays(problem.project.path / file, ["model"])[0]["model"]
+    return problem.mapping.forward(p)
+
+
+def _add_update(mesh: Mesh, material: Fields, prior: Mesh) -> None:
+    """Add what a material differs by from its prior to another mesh, which has a prior of its own."""
+    lacking = [name for name in material if name not in mesh.element_nodal_fields]
+    if lacking:
+        raise ValueError(
+            f"prior_model has no {', '.join(lacking)}, which the parent's model is given in; choose a prior "
+            "in the same parameters."
+        )
+    update = {name: values - prior.element_nodal_fields[name] for name, values in material.items()}
+    places = mesh.node_coordinates(mesh.tensor_order)
+    for name, change in evaluate(prior, update, places.reshape(-1, mesh.dim)).items():
+        values = mesh.element_nodal_fields[name] + change.reshape(places.shape[:2])
+        mesh.attach_field(name, values)

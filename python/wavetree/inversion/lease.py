@@ -1,0 +1,135 @@
+"""Who advances an iteration: one process at a time, and what is left of a dead one is taken over.
+
+A lease only spares work and confusion. That nobody overwrites what somebody else has stored is the business
+of the iterations' revisions, which hold even if two processes believe that they have the lease.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+import uuid
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from wavetree.errors import ProjectError
+from wavetree.project.store import Store
+
+__all__ = ["Lease", "lease_key"]
+
+# Tokens of the leases that this process holds.
+_held: set[str] = set()
+
+_BEAT_SECONDS = 10.0
+# A process on another host cannot be asked whether it lives: this many seconds without a sign say no.
+_STALE_SECONDS = 120.0
+
+
+class Lease:
+    """The right to advance an iteration.
+
+    Parameters
+    ----------
+    store
+        The project's database.
+    problem
+        Name of the inverse problem.
+    iteration_id
+        The iteration.
+
+    Notes
+    -----
+    The holder is named by host, boot of the host, process and the process's start time, so that neither a
+    process of the same number nor the same process before a restart is taken for it, and gives a sign of life
+    every 10 s. It is dead if its host is this one and the process is gone, or if there was no sign for 120 s.
+    """
+
+    def __init__(self, store: Store, problem: str, iteration_id: int) -> None:
+        self._store = store
+        self._key = lease_key(problem, iteration_id)
+        self._mine: dict[str, Any] | None = None
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+
+    def acquire(self) -> str | None:
+        """Take the lease; return None if it is held now, else who has it in words."""
+        if self._mine is not None:
+            return None
+        found = self._store.get_note(self._key)
+        if found is not None and _alive(found):
+            return f"process {found['process']} on {found['host']}"
+        mine = {**_this_process(), "token": uuid.uuid4().hex, "beat": time.time()}
+        if not self._store.swap_note(self._key, found, mine):
+            return "another process, which has just taken it"
+        self._mine = mine
+        _held.add(mine["token"])
+        threading.Thread(target=self._beat, name="wavetree-lease", daemon=True).start()
+        return None
+
+    def release(self) -> None:
+        """Give the lease back; nothing happens if it is not held."""
+        self._ended.set()
+        with self._lock:
+            mine, self._mine = self._mine, None
+        if mine is None:
+            return
+        _held.discard(mine["token"])
+        # On a full disk the note stays; the token says that nobody holds it.
+        with contextlib.suppress(ProjectError):
+            if self._store.get_note(self._key) == mine:
+                self._store.delete_note(self._key)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_BEAT_SECONDS):
+            with self._lock:
+                if self._mine is None:
+                    return
+                sign = {**self._mine, "beat": time.time()}
+                try:
+                    if not self._store.swap_note(self._key, self._mine, sign):
+                        return  # taken over: what this process stores next is refused by its revision
+                except ProjectError:
+                    continue  # a full disk, for example; the next sign may get through
+                self._mine = sign
+
+
+def lease_key(problem: str, iteration_id: int) -> str:
+    """Return the key of the note that holds the lease of an iteration."""
+    return f"lease/{problem}/{iteration_id}"
+
+
+@lru_cache(maxsize=1)
+def _host() -> tuple[str, str]:
+    """Name of this machine, and what tells its boots apart."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return socket.gethostname(), boot.read_text().strip() if boot.is_file() else ""
+
+
+def _this_process() -> dict[str, Any]:
+    host, boot = _host()
+    return {"host": host, "boot": boot, "process": os.getpid(), "started": _start_time(os.getpid())}
+
+
+def _start_time(process: int) -> str | None:
+    """When a process of this machine was started, in clock ticks since the boot; None if it is not there."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return None
+    # The name, in parentheses, may hold blanks; a zombie has ended.
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _alive(holder: dict[str, Any]) -> bool:
+    host, boot = _host()
+    mine = _this_process()
+    if all(holder[key] == mine[key] for key in mine):
+        return holder["token"] in _held
+    if holder["host"] == host and boot and Path("/proc").is_dir():
+        return bool(holder["boot"] == boot and _start_time(holder["process"]) == holder["started"])
+    return bool(time.time() - holder["beat"] < _STALE_SECONDS)

@@ -10,13 +10,32 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wavetree import domain, errors, material, mesh, misfit, model, optimize, simulation, survey, testing
+    from wavetree import (
+        domain,
+        errors,
+        layered_meshing,
+        material,
+        mesh,
+        misfit,
+        model,
+        optimize,
+        simulation,
+        survey,
+        testing,
+    )
     from wavetree import survey as simple_config
     from wavetree.data.event_data import EventData
+    from wavetree.data.frequency_band import FrequencyBand
     from wavetree.data.resample import SampleAxis
     from wavetree.inversion import InverseProblemConfiguration, PseudoHessian, SiteConfig
     from wavetree.mapping import Mapping
-    from wavetree.mesh import Mesh, MeshResolution, box_mesh, mesh_from_domain
+    from wavetree.mesh import (
+        Mesh,
+        MeshResolution,
+        box_mesh,
+        extract_model_to_regular_grid,
+        mesh_from_domain,
+    )
     from wavetree.misfit import MisfitConfiguration
     from wavetree.optimize import LBFGS, Adam, BatchSelection, SteepestDescent, TrustRegion
     from wavetree.project.log import set_log_level
@@ -41,13 +60,22 @@ __version__ = "0.1.0"
 # Module by module what of it is public here; a name with "=" is another one for the module itself.
 _PUBLIC = {
     "wavetree.data.event_data": ("EventData",),
+    "wavetree.data.frequency_band": ("FrequencyBand",),
     "wavetree.data.resample": ("SampleAxis",),
     "wavetree.domain": ("=domain",),
     "wavetree.errors": ("=errors",),
     "wavetree.inversion": ("InverseProblemConfiguration", "PseudoHessian", "SiteConfig"),
+    "wavetree.layered_meshing": ("=layered_meshing",),
     "wavetree.mapping": ("Mapping",),
     "wavetree.material": ("=material",),
-    "wavetree.mesh": ("=mesh", "Mesh", "MeshResolution", "box_mesh", "mesh_from_domain"),
+    "wavetree.mesh": (
+        "=mesh",
+        "Mesh",
+        "MeshResolution",
+        "box_mesh",
+        "extract_model_to_regular_grid",
+        "mesh_from_domain",
+    ),
     "wavetree.misfit": ("=misfit", "MisfitConfiguration"),
     "wavetree.model": ("=model",),
     "wavetree.optimize": ("=optimize", "LBFGS", "Adam", "BatchSelection", "SteepestDescent", "TrustRegion"),

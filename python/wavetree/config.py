@@ -31,6 +31,7 @@ from wavetree.errors import unknown_name
 __all__ = ["Configuration", "configuration", "content_digest", "load", "plain"]
 
 _CLASSES: dict[str, type[Configuration]] = {}
+_PLAIN = {type(None), bool, int, float, str}
 T = TypeVar("T")
 
 
@@ -38,10 +39,15 @@ class Configuration:
     """Base of all configuration objects; see `configuration`."""
 
     _type_name: ClassVar[str]
+    # Fields that came when content without them had been stored, which keeps its digest.
+    _left_out_while_none: ClassVar[tuple[str, ...]] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content as JSON-serialisable dictionary with the class under ``"type"``."""
-        fields = {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        fields = {name: plain(getattr(self, name)) for name in _field_names(type(self))}  # type: ignore[arg-type]
+        for name in self._left_out_while_none:
+            if fields[name] is None:
+                del fields[name]
         return {"type": self._type_name, **fields}
 
     def digest(self) -> str:
@@ -103,6 +109,8 @@ def content_digest(data: Any) -> str:
 
 def plain(value: Any) -> Any:
     """Return a value with configurations, dataclasses, tuples and arrays turned into what JSON knows."""
+    if type(value) in _PLAIN:  # most values are
+        return value
     if isinstance(value, Configuration):
         return value.to_dict()
     if isinstance(value, dict):
@@ -116,6 +124,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value
+
+
+@functools.cache
+def _field_names(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
 
 
 def _with_plain_errors(cls: Any) -> Any:

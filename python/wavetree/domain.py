@@ -137,7 +137,18 @@ BoxDomain = BoxDomain2D | BoxDomain3D
 
 
 def box_domain(bounded: Bounded) -> BoxDomain:
-    """Return the domain, of as many dimensions, that a mesh or a volume model covers."""
+    """Return the domain, of as many dimensions, that a mesh or a volume model covers.
+
+    Raises
+    ------
+    ValueError
+        If it has no bounds along two or three axes.
+    """
+    if len(bounded.bounds or ()) not in (2, 3):
+        raise ValueError(
+            f"the {type(bounded).__name__} has the bounds {bounded.bounds}; expected those of two or three "
+            "axes: give the domain itself, with Project.from_domain for example."
+        )
     return (BoxDomain3D if len(bounded.bounds) == 3 else BoxDomain2D).from_bounds(bounded.bounds)
 
 

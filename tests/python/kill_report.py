@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from kills import kill_one, kill_two
 
 if __name__ == "__main__":
+    logging.getLogger("wavetree").setLevel(logging.WARNING)
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     with tempfile.TemporaryDirectory() as folder:
         one = kill_one(Path(folder) / "one", kills, np.random.default_rng(1))

@@ -18,12 +18,12 @@ NAME = "inversion"
 
 
 def random_medium(seed: int = 7) -> xr.Dataset:
-    """Velocities of 1500 m/s ± 30 m/s (standard deviation) that vary over 2 cm, constant outside 8 cm."""
+    """Velocities of 1500 m/s ± 60 m/s (standard deviation) that vary over 2 cm, constant outside 8 cm."""
     x = np.linspace(-0.1, 0.1, 81)
     noise = gaussian_filter(np.random.default_rng(seed).standard_normal((81, 81)), 0.02 / (x[1] - x[0]))
     X, Y = np.meshgrid(x, x, indexing="ij")
     taper = 1.0 / (1.0 + (np.hypot(X, Y) / 0.065) ** 16)
-    vp = 1500.0 + 30.0 * taper * noise / noise.std()
+    vp = 1500.0 + 60.0 * taper * noise / noise.std()
     fields = {"vp": (("x", "y"), vp), "rho": (("x", "y"), np.full_like(vp, 1000.0))}
     return xr.Dataset(fields, coords={"x": x, "y": x})
 

@@ -138,6 +138,9 @@ def draw_records(
     ax.grid(axis="x", alpha=0.3)
 
 
+OTHERS = "\n## Inversions\n"
+
+
 def main(file: Path) -> None:
     """Run all cases and write the report and, in images beside it, its figures."""
     folder = reference_folder()
@@ -155,7 +158,9 @@ def main(file: Path) -> None:
             image = Path("images") / f"verification_{name[0]}.png"
             draw(case, result, file.parent / image)
             figures.append(f"\n![{name}]({image})\n\n{name}: {case.description['source']['type']}\n")
-    file.write_text("".join([HEAD, *rows, RECEIVERS, *by_receiver, FIGURES, *figures]))
+    # What other commands have found stands behind.
+    _, mark, others = file.read_text().partition(OTHERS) if file.is_file() else ("", "", "")
+    file.write_text("".join([HEAD, *rows, RECEIVERS, *by_receiver, FIGURES, *figures, mark, others]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -40,6 +41,8 @@ def test_round_trip(tmp_path: Path) -> None:
         "any/name": np.arange(6.0).reshape(2, 3),
         "empty": np.zeros((0, 3), np.float32),
         "scalar": np.asarray(3),
+        "yes": np.array([True, False]),
+        "turned": np.arange(6).reshape(2, 3).T,
         "large": np.random.default_rng(0).random((3, 400_000), dtype=np.float32),
     }
     attributes = {"text": "ü" * 100_000, "list": [1, None, {"b": True}]}
@@ -112,6 +115,51 @@ def test_growing_files_appear_at_the_end(tmp_path: Path) -> None:
     with h5py.File(path) as file:
         assert "group" in file
     assert os.listdir(path.parent) == ["a.h5"]
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_only_what_must_last_waits_for_the_disk(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(stat.S_ISDIR(os.fstat(file).st_mode)))
+    path = tmp_path / "a.h5"
+    expected = {"lasting": [False, True], "whole": [False], "checked": []}
+    for durability, files in expected.items():
+        synced.clear()
+        write_arrays(path, {"a": np.arange(size)}, durability=durability)
+        assert synced == files and np.array_equal(read_arrays(path)[0]["a"], np.arange(size))
+    synced.clear()
+    write_arrays(path, {"a": np.zeros(1)})
+    assert synced == expected["lasting"]
+
+
+@pytest.mark.parametrize("size", [20_000, 300_000])
+def test_blocks_that_never_reached_the_disk_are_noticed(tmp_path: Path, size: int) -> None:
+    """After a loss of power they may read as zeros; the rest of the file is in order."""
+    import h5py
+
+    write_arrays(tmp_path / "a.h5", {"a": np.arange(1, size + 1)}, {"n": 1})
+    content = bytearray((tmp_path / "a.h5").read_bytes())
+    place = content.index(np.arange(1, size + 1).tobytes())
+    content[place + 4096 : place + 8192] = bytes(4096)
+    (tmp_path / "b.h5").write_bytes(content)
+    with h5py.File(tmp_path / "b.h5") as file:
+        assert file["arrays/a"][()].shape == (size,)
+    with pytest.raises(ValueError, match="not what was written"):
+        read_arrays(tmp_path / "b.h5")
+    assert read_arrays(tmp_path / "b.h5", [])[1] == {"n": 1}
+
+
+def test_files_without_checksums_are_read(tmp_path: Path) -> None:
+    import h5py
+
+    write_arrays(tmp_path / "a.h5", {"a": np.arange(3)}, {"n": 1})
+    os.rename(tmp_path / "a.h5", tmp_path / "b.h5")
+    with h5py.File(tmp_path / "b.h5", "r+") as file:
+        del file.attrs["checksums"]
+    arrays, attributes = read_arrays(tmp_path / "b.h5")
+    assert arrays["a"].tolist() == [0, 1, 2] and attributes == {"n": 1}
 
 
 def test_text_replaces_the_old_one(tmp_path: Path) -> None:

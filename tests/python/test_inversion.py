@@ -385,3 +385,22 @@ def test_damaged_files_are_named(project: Project) -> None:
     shutil.rmtree(project.path / "inversions" / NAME / "0000")
     with pytest.raises(ValueError, match=r"trial_0.h5' is not a file; expected an HDF5 file written by"):
         project.inversions.get_model(NAME, 1)
+
+
+def test_an_inverse_problem_is_found_by_as_many_queries_for_few_events_as_for_many(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project += configuration("few", events=EVENTS[:1])
+    problems, numbers = project.inversions._problems, []
+    query = project.store._query
+    for name in (NAME, "few"):
+        problems.settle(name)
+        asked: list[str] = []
+        monkeypatch.setattr(
+            project.store,
+            "_query",
+            lambda sql, *values, asked=asked: asked.append(sql) or query(sql, *values),
+        )
+        assert problems.of(name) is problems.of(name)
+        numbers.append(len(asked))
+    assert numbers[0] == numbers[1] > 0 and len(EVENTS) > 1

@@ -1,5 +1,6 @@
 """What an inversion computes, keeps and deletes, and how it survives interruptions."""
 
+import logging
 import signal
 import threading
 import time
@@ -71,11 +72,14 @@ def test_forward_runs_of_the_accepted_trial_are_reused(project: Project, runs: l
 def test_lost_wavefields_are_computed_again_and_counted(
     project: Project, finished: Project, runs: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "wavetree")
     project.inversions.iterate(NAME)
     wavefields(project)[0].unlink()
     runs.clear()
     project.inversions.run(NAME, 2)
-    assert "Stored wavefields of 1 of 2 events were lost and are computed again" in caplog.text
+    assert (
+        "Wavefields of 1 of 2 events, deleted, lost or kept in another way, are computed again" in caplog.text
+    )
     assert project.inversions.get_iteration(NAME, 1).recomputed == 1 and len(runs) == 4 * len(EVENTS) + 1
     assert fingerprint(project, range(4)) == fingerprint(finished, range(4))
 

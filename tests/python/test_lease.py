@@ -54,6 +54,18 @@ def test_a_killed_process_loses_it_at_once(store: Store) -> None:
             time.sleep(0.01)
 
 
+def test_those_of_dead_processes_are_deleted(store: Store) -> None:
+    mine = Lease(store, "problem", 0)
+    assert mine.acquire() is None
+    note = store.get_note(lease_key("problem", 0))
+    gone = {**note, "started": "0", "token": "another"}
+    store.set_note(lease_key("a/problem of 2026", 17), gone)
+    module.end_dead_leases(store)
+    assert store.list_notes("lease/") == {lease_key("problem", 0): note}
+    mine.release()
+    assert store.list_notes("lease/") == {}
+
+
 @pytest.mark.parametrize("change", ["boot", "started", "process"])
 def test_another_process_of_the_same_number_is_not_taken_for_it(store: Store, change: str) -> None:
     Lease(store, "problem", 0).acquire()

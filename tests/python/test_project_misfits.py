@@ -244,6 +244,7 @@ def test_a_failed_adjoint_run_is_named(project: Project, monkeypatch: pytest.Mon
 def test_cancelled_while_waiting(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project += misfit()
     monkeypatch.setattr(ForwardTask, "run", until_cancelled)
+    assert project.actions.inversion.compute_misfits("initial", "L2", block=False) is None
     threading.Timer(0.2, project.runner.site.cancel).start()
     with pytest.raises(Cancelled, match="what is finished is kept"):
         project.actions.inversion.compute_misfits("initial", "L2")
@@ -264,3 +265,22 @@ def test_lost_wavefields_are_recomputed(project: Project) -> None:
     assert {name: m.misfit for name, m in later.misfits().items()} == {
         name: m.misfit for name, m in pipeline.misfits().items()
     }
+
+
+def test_events_whose_runs_go_on_are_not_looked_at(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wake-up costs what has ended since, not what is still awaited."""
+    project += misfit()
+    problem = project.actions.inversion.problem("initial", "L2")
+    pipeline, runner = project.pipeline(problem), project.runner
+    active = {task.digest() for task in problem.forward_tasks.values()}
+    looked, step = [], pipeline._advance_misfit
+    monkeypatch.setattr(pipeline, "_advance_misfit", lambda name: looked.append(name) or step(name))
+    monkeypatch.setattr(runner, "issue", lambda tasks, **how: 0)
+    monkeypatch.setattr(runner, "is_active", lambda task: task.digest() in active)
+    for _ in range(3):
+        assert not pipeline.advance_misfits()
+    first, *others = problem.forward_tasks
+    assert looked == [first, *others] and others
+    active.remove(problem.forward_tasks[first].digest())
+    assert not pipeline.advance_misfits()
+    assert looked == [first, *others, first]

@@ -55,6 +55,29 @@ def test_entities_keep_their_order(store: Store) -> None:
     assert store.list_entities("event") == ["a", "c"] and store.find_entity("event", "b") is None
 
 
+def test_digests_of_entities(store: Store) -> None:
+    for name in "ab":
+        store.add_entity(EntityRecord("event", name, {}, f"digest of {name}"))
+    assert store.find_digest("event", "b") == "digest of b" and store.find_digest("domain", "b") is None
+    assert store.entity_digests() == {("event", "a"): "digest of a", ("event", "b"): "digest of b"}
+
+
+def test_states_of_tasks_do_not_wait_for_the_disk(store: Store) -> None:
+    def mode() -> int:
+        return store._query("PRAGMA synchronous")[0][0]
+
+    normal, full = 1, 2
+    assert mode() == full
+    store.set_tasks([TaskRecord("d", "forward", "l", "issued")])
+    assert mode() == normal
+    store.set_note("key", 1)
+    assert mode() == full
+    # The other journal needs it, or a loss of power could leave a damaged file.
+    store._logs_ahead = False
+    store.set_tasks([TaskRecord("d", "forward", "l", "done")])
+    assert mode() == full
+
+
 def test_unknown_names_suggest_the_nearest(store: Store) -> None:
     store.add_entity(entity("event_0000"))
     with pytest.raises(ValueError, match="unknown event 'event_000'; did you mean 'event_0000'"):
@@ -69,8 +92,7 @@ def test_content_outlives_the_process_object(store: Store) -> None:
     store.set_tasks([TaskRecord("d", "forward", "l", "failed", 4, "why")])
     store.set_simulation_events("s", {"b": "1", "a": "2"})
     store.set_simulation_events("s", {"b": "3"})
-    store.add_gradient("f", "q", GradientRecord(1e-3, "late"))
-    store.add_gradient("f", "q", GradientRecord(0.0, "exact"))
+    store.add_gradients([GradientRecord("f", "q", 1e-3, "late"), GradientRecord("f", "q", 0.0, "exact")])
     store.set_note("axis/1", {"n": 3})
     store.close()
     again = Store(store.path)
@@ -94,10 +116,10 @@ def test_digests_that_are_mentioned_anywhere_are_found(store: Store) -> None:
     store.set_note("mesh/key", {"mesh": b})
     store.add_iteration("p", None, {"trials": [{"mesh": c}], "file": f"meshes/{d}.h5"})
     store.set_simulation_events("s", {"event": e})
-    store.add_gradient(f, "q", GradientRecord(0.0, "task"))
+    store.add_gradients([GradientRecord(f, "q", 0.0, "task")])
     store.set_tasks([TaskRecord("1" * 64, "forward", "l", "done")])
     assert store.mentioned_digests() == {a, b, c, d, e}
-    assert store.gradient_tasks() == [(f, "task")] and store.iteration_ids() == [("p", 0)]
+    assert store.gradient_tasks() == [(f, "task")] and store.iteration_ids() == [("p", 0, None)]
 
 
 def test_iterations_form_a_tree_with_revisions(store: Store) -> None:

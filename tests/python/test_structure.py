@@ -15,25 +15,27 @@ from structure import Import, cpp_code, cpp_functions, cpp_includes, python_func
 PYTHON = {
     "errors": set(),
     "config": {"errors"},
-    "arrays": {"errors"},
+    "array_cache": set(),
+    "arrays": {"array_cache", "errors"},
     "user_function": {"config", "errors"},
     "domain": {"config", "errors"},
     "optimize": {"config", "errors"},
     "sites": {"config", "errors"},
     "data": {"config", "errors", "survey"},
     "survey": {"config", "data", "errors"},
-    "misfit": {"config", "errors", "user_function"},
+    "misfit": {"config", "data", "errors", "user_function"},
     "mesh": {"_core", "arrays", "config", "errors"},
-    "model": {"arrays", "config", "errors"},
+    "model": {"arrays", "config", "errors", "user_function"},
     "material": {"config", "errors", "model"},
+    "layered_meshing": {"config", "errors", "material", "mesh", "model", "simulation"},
     "simulation": {
         *("_core", "arrays", "config", "data", "domain", "errors", "material", "mesh", "model", "survey"),
     },
     "mapping": {"config", "errors", "mesh", "model", "simulation", "user_function"},
     "smoothing": {"_core", "config", "errors", "mesh", "simulation"},
     "inversion": {
-        *("arrays", "config", "errors", "mapping", "mesh", "misfit", "optimize", "project", "simulation"),
-        *("smoothing", "survey"),
+        *("arrays", "config", "data", "errors", "mapping", "mesh", "misfit", "optimize", "project"),
+        *("simulation", "smoothing", "survey"),
     },
     "project": {
         *(
@@ -64,6 +66,7 @@ OTHERS = {
     "misfit": {"numpy", "scipy", "pydantic"},
     "sites": set(),
     "data/resample.py": {"numpy", "scipy"},
+    "data/frequency_band.py": {"numpy", "scipy", "pydantic"},
     "project/store.py": set(),
     "project/entities.py": set(),
 }

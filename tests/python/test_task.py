@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from wavetree.simulation import task as task_module
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
 from wavetree.simulation.core import instruction_sets
 from wavetree.simulation.output import OutputConfiguration, SurfaceData, VolumeData
+from wavetree.simulation.shared import Shared
 from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.storage_plan import StoragePlan, checkpoints_plan, interval_plan
 from wavetree.simulation.task import AdjointTask, ForwardTask, make_control
@@ -299,3 +302,88 @@ def test_adjoint_runs_need_a_stored_field(tmp_path, mesh):
     stored = replace(task, forward=replace(forward, storage=every(2)))
     with pytest.raises(ValueError, match=r"wavefield_2.h5"):
         stored.run(tmp_path, make_control())
+
+
+# -- what runs share ---------------------------------------------------------------------------
+
+
+def test_runs_with_one_model_share_its_core_and_others_do_not(tmp_path, mesh):
+    task = make_task(tmp_path, mesh)
+    moved = Event([source(0.6, 0.5)], receivers=task.event.receivers, event_name="other")
+    core = task.simulation()._core
+    assert replace(task, event=moved, n_steps=80).simulation()._core is core
+    faster = mesh.copy()
+    faster.attach_field("VP", 1.01 * mesh.element_nodal_fields["VP"])
+    faster.write_h5(tmp_path / "faster.h5")
+    changes = [
+        {"mesh_file": str(tmp_path / "faster.h5"), "mesh_digest": faster.digest()},
+        {"boundary_conditions": BOUNDARIES["absorbing"]},
+        {"waveform_simulation_configuration": replace(SPAN, precision="float64")},
+    ]
+    for change in changes:
+        other = replace(task, **change)
+        alone = Simulation(
+            Mesh.from_h5(other.mesh_file), *other_arguments(other), time_axis=other.simulation().time_axis
+        )
+        found = other.simulation()
+        assert found._core is not core
+        np.testing.assert_array_equal(found.run().data["phi"], alone.run().data["phi"])
+    assert task.simulation(threads=2)._core is not core
+
+
+def other_arguments(task: ForwardTask):
+    sources = [replace(s, source_time_function=task.wavelet[0]) for s in task.event.sources]
+    return (
+        sources, task.event.receivers, task.waveform_simulation_configuration, task.boundary_conditions,
+    )  # fmt: skip
+
+
+def test_large_cores_are_not_kept(tmp_path, mesh, monkeypatch):
+    monkeypatch.setattr(task_module, "_CORES", Shared(kept=2))
+    monkeypatch.setattr(task_module, "_SHARED_CORE_BYTES", 10)
+    task = make_task(tmp_path, mesh)
+    assert task.simulation()._core is not task.simulation()._core
+
+
+def test_runs_at_the_same_time_do_not_disturb_each_other(tmp_path, mesh):
+    task = make_task(tmp_path, mesh, n_steps=2000, storage=every(1))
+    places = [(0.3, 0.4), (0.6, 0.5), (0.5, 0.2), (0.2, 0.6)]
+    tasks = [
+        replace(task, event=Event([source(*place)], receivers=task.event.receivers, event_name="e"))
+        for place in places
+    ]
+
+    def run(one: ForwardTask) -> np.ndarray:
+        simulation = one.simulation()
+        simulation.run(one.storage)
+        return simulation.wavefield
+
+    alone = [run(one) for one in tasks]
+    with ThreadPoolExecutor(4) as pool:
+        for expected, found in zip(alone, pool.map(run, tasks), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_damaged_wavefield_is_computed_again(tmp_path, mesh, caplog):
+    forward = make_task(tmp_path, mesh, storage=every(2))
+    forward.run(tmp_path, make_control())
+    records = read_arrays(tmp_path / "waveforms.h5")[0]
+    write_arrays(tmp_path / "a.h5", {"phi": np.asarray(records["phi"], dtype=np.float64)})
+    adjoint = AdjointTask(
+        forward,
+        adjoint_source_file=str(tmp_path / "a.h5"),
+        adjoint_source_digest="1",
+        forward_folder=str(tmp_path),
+    )
+    adjoint.run(tmp_path / "whole", make_control())
+    file = tmp_path / "wavefield_2.h5"
+    for content in (b"", file.read_bytes()[:-1000], bytes(file.stat().st_size)):
+        file.write_bytes(content)
+        os.utime(file, ns=(0, 1))
+        caplog.clear()
+        adjoint.run(tmp_path / "again", make_control())
+        assert "wavefield of e of initial_model is computed again" in caplog.text and not file.exists()
+        for name, values in read_arrays(tmp_path / "whole" / "gradient.h5")[0].items():
+            again = read_arrays(tmp_path / "again" / "gradient.h5")[0][name]
+            np.testing.assert_array_equal(again, values)
+            assert values.any()

@@ -16,7 +16,7 @@ from wavetree.data.wavefield_output import read_wavefield_output
 from wavetree.errors import unknown_name
 from wavetree.survey.event import Event
 from wavetree.survey.receiver.fields import FIELDS
-from wavetree.survey.receiver.receiver import Receiver
+from wavetree.survey.receiver.receiver import Receiver, load_receiver
 from wavetree.survey.source.source import Source
 
 if TYPE_CHECKING:
@@ -365,8 +365,9 @@ class EventData:
         missing = [name for name in names if name not in attributes]
         if missing:
             raise ValueError(f"attributes: {missing[0]!r} is missing; these are not the records of an event")
-        event_name, receivers, start, rate, sources = (load(attributes[name]) for name in names)
-        return cls(event_name, receivers, arrays, start, rate, sources)
+        event_name, _, start, rate, sources = (attributes[name] for name in names)
+        receivers = [load_receiver(document) for document in attributes["receivers"]]
+        return cls(event_name, receivers, arrays, start, rate, load(sources))
 
     def to_obspy(self) -> obspy.Stream:
         """Return a trace per receiver, field and component; see `wavetree.data.seismo`."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
+from wavetree.errors import SimulationFailed
 from wavetree.inversion.lease import Lease
 from wavetree.inversion.node import Node
 from wavetree.inversion.place import Place
@@ -13,9 +15,28 @@ from wavetree.inversion.problems import Problems
 from wavetree.inversion.stages import next_node, run_stage
 from wavetree.project.store import IterationRecord, Store
 
-__all__ = ["OpenIteration"]
+__all__ = ["OpenIteration", "advance_all"]
 
 _log = logging.getLogger("wavetree")
+
+
+def advance_all(opened: Sequence[OpenIteration]) -> bool:
+    """Advance iterations and return whether all are finished.
+
+    Raises
+    ------
+    SimulationFailed
+        The first failure, when none of the other iterations waits for simulations any more.
+    """
+    failure, finished = None, True
+    for iteration in opened:
+        try:
+            finished &= iteration.advance()
+        except SimulationFailed as error:
+            failure = failure or error
+    if failure is not None and finished:
+        raise failure
+    return finished
 
 
 class OpenIteration:
@@ -77,18 +98,22 @@ class OpenIteration:
         if holder is not None:
             self._tell(holder)
             return False
-        self._told = False
+        if self._told:
+            self._told, self._since = False, time.monotonic()
         self._load(self._store.load_iteration(self._record.problem, self._record.id))
         while self._node.is_open:
             stage = self._node.stage
             if stage != self._announced:
                 _log.info("Current stage: %s.", stage)
                 self._announced = stage
-            node = run_stage(self._node, self._place)
+            place = self._place
+            node = run_stage(self._node, place)
             if node is None:
                 return False
             self._save(node)
             _log.info("Task %s processed.", stage)
+            if node.is_open and place.problem.project.runner.is_time_up():
+                return False
         return True
 
     def release(self) -> None:

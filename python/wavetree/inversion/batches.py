@@ -29,17 +29,22 @@ def with_batch(node: Node, problem: InverseProblem) -> Node:
     selection, everything = problem.configuration.batch, problem.fixed.events
     if selection is None:
         return replace(node, batch=None, events=None, control_group=None)
+    kept: Sequence[str] = ()
     if node.batch is None:
         batch = selection.first(everything)
     else:
         rejections = 0 if node.origin is None else node.origin.rejections
         parent = Batch.from_document(node.batch)
-        # A method that does not test its steps compares nothing, and has no use for old events.
-        kept = node.control_group or parent.events if problem.method.tests_steps else ()
+        # A method that does not test its steps compares nothing, and neither needs nor leaves a group.
+        tested = node.origin is None or node.origin.trial.misfits is not None
+        if tested and problem.method.tests_steps:
+            kept = [name for name in node.control_group or parent.events if name in everything]
         batch = selection.next(parent, kept, everything, rejections)
     _log.info("Batch: %s.", batch.reason)
     weight = subset_scale(len(everything), len(batch.events))
-    return replace(node, batch=batch.to_document(), events=tuple(batch.events), weight=weight)
+    return replace(
+        node, batch=batch.to_document(), events=tuple(batch.events), control_group=None, weight=weight
+    )
 
 
 def choose_control_group(node: Node, place: Place, arrays: Arrays) -> Node:
@@ -63,7 +68,7 @@ def choose_control_group(node: Node, place: Place, arrays: Arrays) -> Node:
         g = place.problem.riesz(derivative)
         gradients[event] = MetricVector(space.precondition(g), g)
     group = selection.control_group(Batch.from_document(node.batch), gradients, space.inner)
-    _log.info("Control group: %s.", group.reason)
+    _log.info("%s.", group.reason[:1].upper() + group.reason[1:])
     if set(group.events) == set(events):
         return replace(node, control_group=None, control_file=None, control_misfit=None)
     point = _point(node, place, arrays, group.events)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wavetree.arrays import read_arrays
+from wavetree.errors import ConflictError
+from wavetree.inversion.configuration import InverseProblemConfiguration
 from wavetree.inversion.node import Node
 from wavetree.inversion.problem import InverseProblem
 from wavetree.inversion.problems import Problems
@@ -57,9 +59,18 @@ class Branches:
         ------
         ValueError
             If an override is unknown or does not fit.
+        ConflictError
+            If there are overrides and another process has begun it meanwhile.
         """
         check_site(self._problems.configuration(name).job_submission.site_name)
-        record = self._store.add_iteration(name, None, self._root(name, overrides or {}).to_document())
+        node = self._root(name, overrides or {})
+        try:
+            record = self._store.add_iteration(name, None, node.to_document())
+        except ConflictError:
+            if overrides:
+                raise
+            _log.info("Iteration 0 of %r was added by another process.", name)
+            return
         _log.info("Adding iteration %d of %r.", record.id, name)
 
     def add(self, parent: IterationRecord, overrides: Overrides) -> None:
@@ -96,38 +107,60 @@ class Branches:
         if not overrides:
             _log.info("Iteration %d of %r is open, nothing is added.", newest.id, name)
             return
-        stage = Node.from_document(newest.document).stage
-        if stage != "initialize":
+        node = Node.from_document(newest.document)
+        if node.stage != "initialize":
             raise ValueError(
-                f"iteration {newest.id} of {name!r} is at stage {stage!r}, too late for other settings; "
+                f"iteration {newest.id} of {name!r} is at stage {node.stage!r}, too late for other settings; "
                 "finish it with p.inversions.iterate, or branch from a finished one with "
                 "preceding_iteration_id."
             )
         if newest.parent is None:
-            node = self._root(name, overrides)
+            changed = self._root(name, {**node.settings.changes(), **overrides}, newest.id)
         else:
             parent = Node.from_document(self._store.load_iteration(name, newest.parent).document)
-            node = self._child(name, parent, overrides)
-        self._store.save_iteration(newest, node.to_document())
+            earlier = node.settings.changes(parent.settings)
+            changed = self._child(name, parent, {**earlier, **overrides}, newest.id)
+        self._store.save_iteration(newest, changed.to_document())
+        self._problems.forget_unused(name, node.settings)
         _log.info("Iteration %d of %r has other settings: %s.", newest.id, name, ", ".join(overrides))
 
-    def _root(self, name: str, overrides: Overrides) -> Node:
-        self._problems.forget(name)
-        self._problems.settle(name)
+    def _root(self, name: str, overrides: Overrides, replaced: int | None = None) -> Node:
+        self._problems.settle(name, besides=replaced)
         self._keep_mesh(overrides)
-        settings, _, _ = changed_settings(self._problems.configuration(name), NodeSettings(), overrides)
-        self._problems.settle(name, settings)
+        own = NodeSettings()
+        settings, _, _ = changed_settings(self._problems.configuration(name), own, overrides)
+        if settings != own:
+            self._problems.settle(name, settings, besides=replaced)
         return replace(first_node(time.time()), settings=settings)
 
-    def _child(self, name: str, parent: Node, overrides: Overrides) -> Node:
+    def _child(self, name: str, parent: Node, overrides: Overrides, replaced: int | None = None) -> Node:
         """A child of a node; with another mapping or prior model, the parent's model becomes its prior."""
         own = self._problems.configuration(name)
         self._keep_mesh(overrides)
-        settings, changed, needs_base = changed_settings(own, parent.settings, overrides)
+        # Made ready first: it says so if what the tree was begun with has changed since.
+        before = self._problems.of(name, parent.settings).fixed.events
+        settings, changed, needs_base = changed_settings(
+            own, parent.settings, self._named(overrides, parent.settings.apply(own), before)
+        )
         if needs_base:
             settings = _with_base(self._project, self._problems, name, settings, parent)
-        self._problems.settle(name, settings)
-        return next_node(parent, time.time(), settings, changed)
+        self._problems.settle(name, settings, before, replaced)
+        return next_node(parent, time.time(), settings, changed, at_prior=needs_base)
+
+    def _named(
+        self, overrides: Overrides, parent: InverseProblemConfiguration, events: Sequence[str]
+    ) -> Overrides:
+        """The overrides with the events by name where all but those held out are meant, and others than now.
+
+        All are those that the project has now only if it is asked for, else those of the parent.
+        """
+        if overrides.get("events", parent.events) is not None:
+            return overrides
+        held_out = overrides.get("validation_events", parent.validation_events) or ()
+        known = self._project.events.list() if "events" in overrides else events
+        named = [name for name in known if name not in held_out]
+        others = {name: value for name, value in overrides.items() if name != "events"}
+        return others if named in ([], list(events)) else {**others, "events": tuple(named)}
 
     def _keep_mesh(self, overrides: Overrides) -> None:
         """Store the inversion mesh of a mapping, which the settings name by its digest."""

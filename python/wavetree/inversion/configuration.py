@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import KW_ONLY, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from wavetree.config import Configuration, configuration
+from wavetree.data.frequency_band import FrequencyBand
 from wavetree.inversion.pseudo_hessian import PseudoHessian
 from wavetree.mapping import Mapping
 from wavetree.mesh import Mesh
@@ -61,6 +62,8 @@ class InverseProblemConfiguration(Configuration):
         Names of the events, in the order in which their misfits are summed; all of the project when None.
     misfit_configuration
         Name of the misfit configuration.
+    frequency_band
+        Replaces that of the misfit configuration; None for the misfit configuration's own.
     mapping
         What is inverted for, and in which scaling.
     preconditioner
@@ -82,11 +85,14 @@ class InverseProblemConfiguration(Configuration):
         If events are named twice or none, or preconditioner or method name other parameters than the mapping.
     """
 
+    _left_out_while_none: ClassVar[tuple[str, ...]] = ("frequency_band",)
+
     name: Name
     _: KW_ONLY
     prior_model: Annotated[str, Field(min_length=1)]
     events: tuple[str, ...] | None = None
     misfit_configuration: Annotated[str, Field(min_length=1)]
+    frequency_band: FrequencyBand | None = None
     mapping: Mapping
     preconditioner: PreconditionerConfiguration | None = None
     method: TrustRegion | SteepestDescent | LBFGS | Adam = field(default_factory=TrustRegion)

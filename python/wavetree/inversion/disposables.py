@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wavetree.errors import ConflictError
 from wavetree.inversion.disposal import Disposal
+from wavetree.inversion.lease import end_dead_leases
 from wavetree.inversion.node import Node
 from wavetree.inversion.problem import InverseProblem
 from wavetree.inversion.problems import Problems
@@ -66,6 +67,7 @@ class Disposables:
             for problem, nodes in self._nodes(one):
                 deleted += Disposal(problem, policy=True).of_nodes(nodes)
         deleted += delete(self._orphans())
+        end_dead_leases(self._project.store)
         _log.info("%d files deleted, %s freed.", deleted.n_files, readable_size(deleted.n_bytes))
         return deleted.n_bytes
 
@@ -97,5 +99,6 @@ class Disposables:
             if problem.fixed.validation:
                 pipelines += [problem.validation_pipeline(mesh, name) for mesh in meshes if mesh is not None]
             problem.release()
+            found += [task.digest() for task in problem.illumination_tasks.values()]
             found += [task.digest() for p in pipelines for task in p.problem.forward_tasks.values()]
         return found

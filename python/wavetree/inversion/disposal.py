@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wavetree.inversion.node import Node, Trial
@@ -41,6 +41,10 @@ class Disposal:
         """Delete what a finished iteration leaves at its own model."""
         return self._delete([node.mesh])
 
+    def of_wavefields(self, node: Node) -> FileCount:
+        """Delete the wavefields at an iterate whose mesh is still needed."""
+        return replace(self, policy=None if self.policy else self.policy).of_iterate(node)
+
     def of_nodes(self, nodes: Iterable[Node]) -> FileCount:
         """Delete what the finished ones among all nodes leave."""
         return self._delete(_left_behind(nodes))
@@ -65,13 +69,15 @@ class Disposal:
         return [file for mesh in chosen for file in self._of_model(mesh)]
 
     def _of_model(self, mesh: str) -> list[Path]:
-        pipeline = self.problem.pipeline(mesh, self.problem.name)
+        pipelines = [self.problem.pipeline(mesh, self.problem.name)]
+        if self.problem.fixed.validation:
+            pipelines.append(self.problem.validation_pipeline(mesh, self.problem.name))
         # The simulations of the prior are those of a simulation configuration, which users know.
         if not self.policy or mesh == self.problem.fixed.mesh:
-            return pipeline.wavefields()
+            return pipelines[0].wavefields()
         file = self.problem.project.meshes.path(mesh)
         files = [path for path in (file, file.with_suffix(".xdmf")) if path.is_file()]
-        return [*files, *pipeline.results()]
+        return [*files, *(path for pipeline in pipelines for path in pipeline.results())]
 
     def _in_use(self) -> set[str | None]:
         """Models of open iterations, and priors, of all inverse problems: equal ones share their files."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +15,6 @@ from wavetree.project.pipeline import Pipeline, warn_of_misfits
 
 __all__ = ["gradient_stage", "preconditioner_stage"]
 
-Raw = Mapping[str, np.ndarray]
 _log = logging.getLogger("wavetree")
 
 
@@ -29,6 +27,8 @@ def gradient_stage(node: Node, place: Place) -> Node | None:
     if problem.fixed.validation:
         validation = problem.validation_pipeline(node.mesh, place.label())
         pipelines.append((validation, validation.advance_misfits))
+    for one, _ in pipelines:
+        problem.register(one)
     # All are advanced before any is waited for, so that their tasks share the site.
     done = [advance_pipeline(one, advance) for one, advance in pipelines]
     if not all(done):
@@ -54,19 +54,16 @@ def _derivatives(node: Node, place: Place, pipeline: Pipeline) -> dict[str, np.n
     """Derivative of the weighted misfit by the inversion parameters; with batches those of the events too."""
     mapping = place.problem.mapping
     assert node.model_file is not None
-    model, raw = place.read(node.model_file)["model"], pipeline.gradients()
-    arrays = {"derivative": node.weight * mapping.adjoint(model, _total(raw.values(), mapping.changing))}
-    if node.batch is not None:
-        arrays["events"] = np.stack([mapping.adjoint(model, one) for one in raw.values()])
-    return arrays
-
-
-def _total(gradients: Iterable[Raw], parameters: Iterable[str]) -> dict[str, np.ndarray]:
+    model = place.read(node.model_file)["model"]
     total: dict[str, np.ndarray] = {}
-    for raw in gradients:
-        for name in parameters:
+    events = []
+    for _, raw in pipeline.each_gradient():
+        for name in mapping.changing:
             total[name] = total[name] + raw[name] if name in total else raw[name]
-    return total
+        if node.batch is not None:
+            events.append(mapping.adjoint(model, raw))
+    arrays = {"derivative": node.weight * mapping.adjoint(model, total)}
+    return {**arrays, "events": np.stack(events)} if events else arrays
 
 
 def preconditioner_stage(node: Node, place: Place) -> Node | None:

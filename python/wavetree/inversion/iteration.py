@@ -18,7 +18,7 @@ __all__ = ["Iteration", "IterationTree", "TrialFigures"]
 
 _COLUMNS = (
     *("iteration", "stage", "chi", "||g||"),
-    *("pred", "ared", "ratio", "norm_update", "tr_radius", "trials"),
+    *("pred", "ared", "ratio", "norm_update", "tr_radius", "trials", "changes"),
 )
 
 
@@ -103,7 +103,7 @@ class Iteration:
     seconds
         Time that calls have spent advancing it [s].
     recomputed
-        Events whose stored wavefields were lost and computed again.
+        Events whose stored wavefields were not there and computed again.
     """
 
     inverse_problem: str
@@ -158,7 +158,7 @@ class Iteration:
             reason=node.reason,
             trials=tuple(TrialFigures.of(trial) for trial in node.trials),
             events=taken,
-            control_group=tuple(node.control_group or taken),
+            control_group=taken if node.stage == "initialize" else tuple(node.control_group or taken),
             settings=settings,
             changed=node.changed,
             seconds=node.seconds,
@@ -172,7 +172,7 @@ class Iteration:
         names = ("predicted_reduction", "actual_reduction", "ratio", "norm_update", "radius")
         figures += [None if trial is None else getattr(trial, name) for name in names]
         cells = ("---" if figure is None else f"{figure:.5g}" for figure in figures)
-        return (str(self.id), self.stage, *cells, str(len(self.trials)))
+        return (str(self.id), self.stage, *cells, str(len(self.trials)), ", ".join(self.changed))
 
     def __repr__(self) -> str:
         lines = [f"Iteration {self.id} of {self.inverse_problem!r}"]

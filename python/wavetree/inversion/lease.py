@@ -19,7 +19,7 @@ from typing import Any
 from wavetree.errors import ProjectError
 from wavetree.project.store import Store
 
-__all__ = ["Lease", "lease_key"]
+__all__ = ["Lease", "end_dead_leases", "lease_key"]
 
 # Tokens of the leases that this process holds.
 _held: set[str] = set()
@@ -95,6 +95,15 @@ class Lease:
                 except ProjectError:
                     continue  # a full disk, for example; the next sign may get through
                 self._mine = sign
+
+
+def end_dead_leases(store: Store) -> None:
+    """Delete the notes of processes that died while they held an iteration, when it had ended already."""
+    for key in store.list_notes("lease/"):
+        problem, _, number = key.removeprefix("lease/").rpartition("/")
+        lease = Lease(store, problem, int(number))
+        if lease.acquire() is None:
+            lease.release()
 
 
 def lease_key(problem: str, iteration_id: int) -> str:

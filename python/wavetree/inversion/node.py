@@ -140,8 +140,8 @@ class Node:
     events
         Names of the events in the misfit; None for all of the inverse problem.
     control_group
-        Names of the events that steps are judged by; None for all in the misfit. Before the stage that
-        chooses it, that of the parent.
+        Names of the events that steps are judged by; None for all in the misfit. Before the first stage
+        that of the parent.
     model_file
         The inversion parameters; None before the first stage of a node at the prior.
     mesh
@@ -169,7 +169,7 @@ class Node:
     reason
         The outcome in words.
     recomputed
-        Events whose stored wavefields were lost and computed again.
+        Events whose stored wavefields were not there and computed again.
     unstable_trials
         Trials on the way here, since the time step was chosen, that would have needed a smaller one.
     seconds

@@ -36,6 +36,7 @@ from wavetree.project.pipeline import (
 from wavetree.project.setup import SimulationSetup, resolve_instruction_set, resolve_storage
 from wavetree.project.simulations import threads_of
 from wavetree.simulation.configuration import MeshReference, WavefieldCompression
+from wavetree.simulation.illumination_task import IlluminationTask
 from wavetree.simulation.time_axis import TimeAxis, maximum_time_step
 from wavetree.survey.event import Event
 
@@ -85,7 +86,10 @@ class FixedParts:
 
 
 def settled_parts(
-    project: Project, configuration: InverseProblemConfiguration, settings: NodeSettings | None = None
+    project: Project,
+    configuration: InverseProblemConfiguration,
+    settings: NodeSettings | None = None,
+    events: Sequence[str] | None = None,
 ) -> FixedParts:
     """Return what an inverse problem, or a branch with other settings, is fixed to, as the project is now.
 
@@ -97,10 +101,19 @@ def settled_parts(
         The configuration, with the settings' overrides in it.
     settings
         Prior and time step where they are not those of the prior model.
+    events
+        Names of the events that are inverted where the configuration names none; all of the project when
+        None. Validation events are none of them.
     """
     settings = settings or NodeSettings()
-    selected = project.events.select(None if configuration.events is None else list(configuration.events))
-    held_out = configuration.validation_events
+    held_out = configuration.validation_events or ()
+    names = configuration.events or [name for name in events or project.events.list() if name not in held_out]
+    if not names:
+        raise ValueError(
+            f"validation_events of {configuration.name!r} are all events, so none is left to invert; "
+            "expected events besides them."
+        )
+    selected = project.events.select(list(names))
     validation = project.events.select(list(held_out)) if held_out else []
     everything = [*selected, *validation]
     check_receiver_field(project.misfit_configuration(configuration.misfit_configuration), everything)
@@ -240,7 +253,9 @@ class InverseProblem:
     @cached_property
     def misfit_configuration(self) -> MisfitConfiguration:
         """How synthetic and observed data are compared."""
-        return self.project.misfit_configuration(self.configuration.misfit_configuration)
+        own = self.project.misfit_configuration(self.configuration.misfit_configuration)
+        band = self.configuration.frequency_band
+        return own if band is None else replace(own, frequency_band=band)
 
     @cached_property
     def observed(self) -> dict[str, ObservedData]:
@@ -313,11 +328,20 @@ class InverseProblem:
         """
         if not needs_illumination(self.configuration.preconditioner):
             return True
-        return self._prior_pipeline.advance_illumination()
+        pipeline = self._prior_pipeline
+        self.register(pipeline)
+        return pipeline.advance_illumination()
 
     @property
     def _prior_pipeline(self) -> Pipeline:
-        return self.pipeline(self.fixed.mesh, self.prior_setup.name)
+        return self.pipeline(self.fixed.mesh, f"{self.name}, prior")
+
+    @property
+    def illumination_tasks(self) -> dict[str, IlluminationTask]:
+        """The runs that the preconditioner is computed from, by event name."""
+        if not needs_illumination(self.configuration.preconditioner):
+            return {}
+        return self._prior_pipeline.illumination_tasks
 
     def _illumination(self) -> np.ndarray | None:
         if not needs_illumination(self.configuration.preconditioner):
@@ -384,6 +408,15 @@ class InverseProblem:
             self._pipelines[key] = self.project.pipeline(problem, self._resources)
         return self._pipelines[key]
 
+    def register(self, pipeline: Pipeline) -> None:
+        """Count what a pipeline is about to run of simulations with a name as launched."""
+        problem = pipeline.problem
+        if pipeline.issued or problem.setup.mesh_digest != self._prior_mesh:
+            return
+        self.project.simulations.register(problem.forward_tasks.values())
+        observed = (problem.observed[event].task for event in problem.forward_tasks)
+        self.project.simulations.register(task for task in observed if task is not None)
+
     def release(self, mesh_digest: str | None = None) -> None:
         """Forget the pipelines of a model that is done; when None, those of which nothing runs any more.
 
@@ -407,18 +440,13 @@ class InverseProblem:
         if mesh_digest != self._prior_mesh:
             file = self.project.meshes.path(mesh_digest)
             setup = replace(setup, name=label, mesh_file=file, mesh_digest=mesh_digest)
-        problem = MisfitProblem(
+        return MisfitProblem(
             setup=setup,
             misfit_configuration=self.misfit_configuration,
             events=tuple(self.project.events.select(list(events))),
             observed=self.observed,
             storage=wavetree.config.load(self.fixed.storage) if keeps else None,
         )
-        if setup.name == self.configuration.prior_model:
-            self.project.simulations.register(problem.forward_tasks.values())
-            observed = (data.task for data in self.observed.values())
-            self.project.simulations.register(task for task in observed if task is not None)
-        return problem
 
     @cached_property
     def _prior_mesh(self) -> str:

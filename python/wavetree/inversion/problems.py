@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wavetree.inversion.configuration import InverseProblemConfiguration
@@ -31,7 +32,7 @@ class Problems:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._made: dict[tuple[str, str], tuple[list[str], InverseProblem]] = {}
+        self._made: dict[tuple[str, str], tuple[list[str | None], InverseProblem]] = {}
 
     def configuration(self, name: str, settings: NodeSettings = _OWN) -> InverseProblemConfiguration:
         """Return the configuration of an inverse problem with a node's settings in it."""
@@ -54,8 +55,25 @@ class Problems:
             )
         return FixedParts(**note)
 
-    def settle(self, name: str, settings: NodeSettings = _OWN) -> FixedParts:
-        """Find what nodes with these settings are fixed to and keep it, unless it is known already.
+    def settle(
+        self,
+        name: str,
+        settings: NodeSettings = _OWN,
+        events: Sequence[str] | None = None,
+        besides: int | None = None,
+    ) -> FixedParts:
+        """Find what nodes with these settings are fixed to and keep it, unless a node has them already.
+
+        Parameters
+        ----------
+        name
+            Name of the inverse problem.
+        settings
+            The settings.
+        events
+            Names of the events that are inverted where the configuration names none; see `settled_parts`.
+        besides
+            Id of a node that does not count, for its settings are being replaced.
 
         Raises
         ------
@@ -64,24 +82,27 @@ class Problems:
         ConflictError
             If what results depend on has changed since they were settled.
         """
-        if self._project.store.get_note(_key(name, settings)) is None:
+        known = self._project.store.get_note(_key(name, settings))
+        if known is None or not self._has_node(name, settings, besides):
             configuration = self.configuration(name, settings)
-            fixed = settled_parts(self._project, configuration, settings)
+            fixed = settled_parts(self._project, configuration, settings, events)
             problem = InverseProblem(self._project, configuration, fixed)
             problem.space  # noqa: B018 (finds bad input)
             self._project.store.set_note(_key(name, settings), dataclasses.asdict(fixed))
+            self._made.pop((name, settings.digest()), None)
         return self.of(name, settings).fixed
 
     def of(self, name: str, settings: NodeSettings = _OWN) -> InverseProblem:
         """Return the inverse problem of nodes with these settings; kept while nothing in it has changed."""
-        store, configuration = self._project.store, self.configuration(name, settings)
+        configuration = self.configuration(name, settings)
         fixed = self.fixed(name, settings)
         used = [("simulation_configuration", configuration.prior_model), (_KIND, name)]
         references = reference_models(configuration.preconditioner)
         used += [("simulation_configuration", model) for model in references]
         used += [("misfit_configuration", configuration.misfit_configuration)]
         used += [("event", event) for event in (*fixed.events, *fixed.validation)]
-        made_of = [store.get_entity(kind, entity).digest for kind, entity in used]
+        digests = self._project.store.entity_digests()
+        made_of = [digests.get(entity) for entity in used]
         key = (name, settings.digest())
         if self._made.get(key, ([], None))[0] != made_of:
             self._made[key] = (made_of, InverseProblem(self._project, configuration, fixed))
@@ -93,20 +114,25 @@ class Problems:
             if problem == name:
                 made.release()
 
-    def base_meshes(self) -> set[str]:
-        """Return the digests of the priors of all nodes of all inverse problems."""
-        found = set()
-        for name in self._project.entities.list(_KIND):
-            for record in self._project.store.list_iterations(name):
-                found.add(self.fixed(name, Node.from_document(record.document).settings).mesh)
-        return found
-
     def forget(self, name: str) -> None:
         """Forget what the nodes of an inverse problem were fixed to."""
         for made in [made for made in self._made if made[0] == name]:
             del self._made[made]
         for key in [_key(name), *self._project.store.list_notes(f"{_key(name)}/")]:
             self._project.store.delete_note(key)
+
+    def forget_unused(self, name: str, settings: NodeSettings) -> None:
+        """Forget what nodes with these settings were fixed to if no node has them any more."""
+        if settings != _OWN and not self._has_node(name, settings):
+            self._made.pop((name, settings.digest()), None)
+            self._project.store.delete_note(_key(name, settings))
+
+    def _has_node(self, name: str, settings: NodeSettings, besides: int | None = None) -> bool:
+        """Whether nodes have these settings; all of a tree refer to its own."""
+        records = [r for r in self._project.store.list_iterations(name) if r.id != besides]
+        if settings == _OWN:
+            return bool(records)
+        return any(Node.from_document(record.document).settings == settings for record in records)
 
 
 def _key(name: str, settings: NodeSettings = _OWN) -> str:

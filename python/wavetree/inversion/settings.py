@@ -20,6 +20,7 @@ _DROPS_HISTORY = {
     "prior_model": "prior",
     "events": "events",
     "misfit_configuration": "misfit",
+    "frequency_band": "frequency band",
     "mapping": "mapping",
     "preconditioner": "preconditioner",
     "method": "method",
@@ -54,6 +55,12 @@ class NodeSettings:
     def digest(self) -> str:
         """Return the hash of the content."""
         return content_digest(dataclasses.asdict(self))
+
+    def changes(self, parent: NodeSettings | None = None) -> dict[str, Any]:
+        """Return the overrides that a parent (None: the inverse problem itself) does not have."""
+        inherited = {} if parent is None else parent.overrides
+        own = {k: v for k, v in self.overrides.items() if k not in inherited or inherited[k] != v}
+        return {name: wavetree.config.load(value) for name, value in own.items()}
 
     def apply(self, configuration: InverseProblemConfiguration) -> InverseProblemConfiguration:
         """Return the configuration with the overrides in it."""
@@ -101,11 +108,11 @@ def changed_settings(
     parent = settings.apply(configuration)
     # Made through the configuration, so that every value is validated as it is there.
     child = replace(parent, **overrides)
-    before, after = parent.to_dict(), child.to_dict()
+    before, after = ({name: plain(getattr(one, name)) for name in known} for one in (parent, child))
     differing = [name for name in known if before[name] != after[name]]
     if not differing:
         return settings, (), False
-    own = {name: plain(getattr(child, name)) for name in differing}
+    own = {name: after[name] for name in differing}
     changed = tuple(_DROPS_HISTORY[name] for name in differing if name in _DROPS_HISTORY)
     needs_base = any(name in differing for name in _NEEDS_BASE)
     # Cut-outs around other sources and receivers make another material of the same update.

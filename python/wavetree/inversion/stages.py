@@ -28,7 +28,13 @@ def first_node(now: float) -> Node:
     return Node(created=now)
 
 
-def next_node(node: Node, now: float, settings: NodeSettings | None = None, changed: Changes = ()) -> Node:
+def next_node(
+    node: Node,
+    now: float,
+    settings: NodeSettings | None = None,
+    changed: Changes = (),
+    at_prior: bool = False,
+) -> Node:
     """Return a child of a finished node: at its accepted trial, or at the same model without history.
 
     Parameters
@@ -38,9 +44,11 @@ def next_node(node: Node, now: float, settings: NodeSettings | None = None, chan
     now
         When it is added [s since 1970].
     settings
-        Those of the child; the parent's when None. With another prior the child begins at that.
+        Those of the child; the parent's when None.
     changed
         What differs so that the history is dropped, in words.
+    at_prior
+        Whether the child begins at the prior of its settings, which then holds the parent's model.
     """
     settings = settings or node.settings
     child = Node(
@@ -60,7 +68,7 @@ def next_node(node: Node, now: float, settings: NodeSettings | None = None, chan
         # Those of a part of the events, or of another misfit, are not the child's.
         if group is None and node.batch is None and not changed:
             child = replace(child, misfits=trial.misfits)
-    if settings.base != node.settings.base:
+    if at_prior:
         child = replace(child, model_file=None, mesh=None)
     return child
 
@@ -92,9 +100,10 @@ def _initialize(node: Node, place: Place) -> Node:
     pipeline = place.pipeline(node.mesh, events)
     lost = sum(not problem.has_result(pipeline, event) for event in events)
     if lost:
-        _log.warning(
-            "Stored wavefields of %d of %d events were lost and are computed again.", lost, len(events)
-        )
+        _log.info(
+            "Wavefields of %d of %d events, deleted, lost or kept in another way, are computed again.",
+            lost, len(events),
+        )  # fmt: skip
     return replace(node, recomputed=lost, stage="gradient")
 
 
@@ -127,10 +136,12 @@ def _check_convergence(node: Node, place: Place) -> Node:
     return ended(node, place, f"stopped: the misfit is {node.misfit:.6g}, but {reason}")
 
 
-def _propose(node: Node, place: Place) -> Node:
+def _propose(node: Node, place: Place) -> Node | None:
     """The next step and the trial model."""
     problem = place.problem
     assert node.model_file is not None
+    if not problem.advance_illumination():
+        return None
     state = problem.state_files.load(_stored(node))
     step = problem.method.propose(state, problem.space)
     done = problem.method.converged(state, step, problem.precision, problem.space)
@@ -196,8 +207,8 @@ def _with_half_the_time_step(node: Node, place: Place) -> Node:
         "Models need a smaller time step again: it is halved to %g s, misfit and gradient are computed anew, "
         "and the curvature history is dropped.", step,
     )  # fmt: skip
-    place.problems.settle(place.problem.name, settings)
-    place.disposal.of_iterate(node)
+    place.problems.settle(place.problem.name, settings, place.problem.fixed.events)
+    place.disposal.of_wavefields(node)
     return replace(
         node, settings=settings, changed=("time step",), unstable_trials=0, misfits=None,
         validation_misfits=None, derivative_file=None, control_file=None, state=None,

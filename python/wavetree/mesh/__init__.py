@@ -1,7 +1,9 @@
 """Meshes: elements, fields, side sets, generators and files."""
 
 from wavetree.mesh.box import box_mesh
+from wavetree.mesh.disc import disc_mesh
 from wavetree.mesh.dof_map import DofMap
+from wavetree.mesh.extraction import extract_model_to_regular_grid
 from wavetree.mesh.from_domain import MeshResolution, mesh_from_domain, resolved_frequency
 from wavetree.mesh.from_file import read_mesh_file
 from wavetree.mesh.gradient import density_mesh, gradient_mesh
@@ -17,6 +19,8 @@ __all__ = [
     "MeshResolution",
     "box_mesh",
     "density_mesh",
+    "disc_mesh",
+    "extract_model_to_regular_grid",
     "gradient_mesh",
     "mesh_from_domain",
     "read_mesh_file",

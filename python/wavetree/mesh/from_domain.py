@@ -11,15 +11,24 @@ import numpy as np
 from pydantic import Field, PositiveFloat
 
 from wavetree.config import Configuration, configuration
+from wavetree.mesh.averaging import AveragedMedium, average_model
 from wavetree.mesh.box import box_mesh
 from wavetree.mesh.checks import MAX_SHAPE_ORDER
 from wavetree.mesh.interpolation import MAX_ORDER
 from wavetree.mesh.mesh import Mesh
 from wavetree.mesh.side_sets import corner_indices
 
-__all__ = ["Medium", "MeshResolution", "mesh_from_domain", "resolved_frequency"]
+__all__ = [
+    "POINTS_PER_WAVELENGTH",
+    "Medium",
+    "MeshResolution",
+    "mesh_from_domain",
+    "points_per_wavelength",
+    "resolved_frequency",
+]
 
-_POINTS_PER_WAVELENGTH = 5.0
+POINTS_PER_WAVELENGTH = 5.0
+"""Along the shortest wave that a mesh resolves (Komatitsch & Vilotte 1998, BSSA 88)."""
 _MAX_NODES = 2**31 - 1
 # Of the way to the middle of an element: more than the tolerance with which models have their edges, and too
 # little to be seen in their values.
@@ -67,7 +76,9 @@ class MeshResolution(Configuration):
     model_order: Annotated[int, Field(ge=1, le=MAX_ORDER)] = 1
 
 
-def mesh_from_domain(domain: Box, model: Medium, mesh_resolution: MeshResolution) -> Mesh:
+def mesh_from_domain(
+    domain: Box, model: Medium, mesh_resolution: MeshResolution, *, averaging: bool = False
+) -> Mesh:
     """Mesh a box so that the slowest wave of a model is resolved, and sample the model on it.
 
     Parameters
@@ -78,6 +89,9 @@ def mesh_from_domain(domain: Box, model: Medium, mesh_resolution: MeshResolution
         A background or volume model.
     mesh_resolution
         How fine the mesh has to be.
+    averaging
+        Give nodes the average of the volume around them, see `wavetree.mesh.averaging`; a volume model or an
+        `OverlaidModel` is needed for that.
 
     Returns
     -------
@@ -87,7 +101,7 @@ def mesh_from_domain(domain: Box, model: Medium, mesh_resolution: MeshResolution
     Raises
     ------
     ValueError
-        If the mesh would have more nodes than can be numbered.
+        If the mesh would have more nodes than can be numbered, or the model cannot be averaged.
 
     Notes
     -----
@@ -112,9 +126,20 @@ def mesh_from_domain(domain: Box, model: Medium, mesh_resolution: MeshResolution
         )
     counts = [max(1, math.ceil(n * (1.0 - 1e-9))) for n in wanted]
     mesh = box_mesh(bounds, counts, shape_order=min(order, MAX_SHAPE_ORDER))
-    for name, values in model.evaluate(_inside(mesh, order)).items():
+    for name, values in _sampled(mesh, order, model, averaging).items():
         mesh.element_nodal_fields[name] = values
     return mesh
+
+
+def _sampled(mesh: Mesh, order: int, model: Medium, averaging: bool) -> Mapping[str, np.ndarray]:
+    if not averaging:
+        return model.evaluate(_inside(mesh, order))
+    if not isinstance(model, AveragedMedium):
+        raise ValueError(
+            f"model is a {type(model).__name__} and averaging True; expected a model that varies in space, "
+            "or an OverlaidModel."
+        )
+    return average_model(mesh, order, model)
 
 
 def _inside(mesh: Mesh, order: int) -> np.ndarray:
@@ -123,8 +148,8 @@ def _inside(mesh: Mesh, order: int) -> np.ndarray:
     return np.asarray(nodes + _INWARDS * (mesh.get_element_centroid()[:, None] - nodes))
 
 
-def resolved_frequency(mesh: Mesh, slowest_velocity: np.ndarray) -> float:
-    """Return the highest frequency [Hz] that a mesh resolves.
+def points_per_wavelength(mesh: Mesh, slowest_velocity: np.ndarray, frequency: float) -> np.ndarray:
+    """Return how many nodes each element has along the shortest wave of a frequency (nelem,).
 
     Parameters
     ----------
@@ -132,14 +157,26 @@ def resolved_frequency(mesh: Mesh, slowest_velocity: np.ndarray) -> float:
         A mesh whose `tensor_order` is that of the wavefield.
     slowest_velocity
         Velocity of the slowest wave in every element (nelem,) [m/s].
+    frequency
+        The frequency [Hz].
 
     Notes
     -----
-    min over elements of v k / (5 h): k element orders, h the longest edge and v the slowest wave of the
-    element, that is at least five nodes along the shortest wave (Komatitsch & Vilotte 1998, BSSA 88).
+    v k / (f h): k element orders, h the longest edge and v the slowest wave of the element.
     """
     corners = mesh.points[mesh.connectivity[:, corner_indices(mesh.dim, mesh.shape_order)]]
     grid = corners.reshape((mesh.nelem,) + (2,) * mesh.dim + (mesh.dim,))
     edges = [np.diff(grid, axis=axis).reshape(mesh.nelem, -1, mesh.dim) for axis in range(1, mesh.dim + 1)]
     longest = np.max([np.linalg.norm(edge, axis=2).max(axis=1) for edge in edges], axis=0)
-    return float((slowest_velocity * mesh.tensor_order / (_POINTS_PER_WAVELENGTH * longest)).min())
+    return np.asarray(slowest_velocity * mesh.tensor_order / (frequency * longest))
+
+
+def resolved_frequency(mesh: Mesh, slowest_velocity: np.ndarray) -> float:
+    """Return the highest frequency [Hz] that a mesh resolves: with at least five nodes along every wave.
+
+    Parameters
+    ----------
+    mesh, slowest_velocity
+        As for `points_per_wavelength`.
+    """
+    return float(points_per_wavelength(mesh, slowest_velocity, POINTS_PER_WAVELENGTH).min())

@@ -7,13 +7,14 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from wavetree.config import Configuration, configuration, plain
-from wavetree.errors import unknown_name
+from wavetree.data.frequency_band import FrequencyBand
+from wavetree.errors import WavetreeError, unknown_name
 from wavetree.misfit.registry import MISFITS
 from wavetree.user_function import UserFunction
 
@@ -85,13 +86,21 @@ class MisfitConfiguration(Configuration):
         The field that is compared, of any number of components; receivers that do not record it do not count.
     extra_kwargs_misfit_function
         Keyword arguments of the function, kept as JSON: arrays and tuples reach it as lists.
+    frequency_band
+        What synthetic and observed records are reduced to before they are compared; None for all they hold.
 
     Raises
     ------
     ValueError
         If the misfit is unknown, its function has no source text or does not take these arguments, or an
         argument cannot be stored as JSON.
+
+    Notes
+    -----
+    With a frequency band F the misfit is χ(F u, F d), and its adjoint source Fᵀ f† with f† that of χ.
     """
+
+    _left_out_while_none: ClassVar[tuple[str, ...]] = ("frequency_band",)
 
     name: Annotated[str, Field(min_length=1)]
     _: KW_ONLY
@@ -101,6 +110,7 @@ class MisfitConfiguration(Configuration):
     extra_kwargs_misfit_function: Annotated[dict[str, Any], BeforeValidator(_json)] = Field(
         default_factory=dict
     )
+    frequency_band: FrequencyBand | None = None
 
     @model_validator(mode="after")
     def _takes_arguments(self) -> MisfitConfiguration:
@@ -185,7 +195,7 @@ class MisfitConfiguration(Configuration):
             If the shapes differ, a record is not finite, or the function returns something else than a finite
             number and a finite array of the records' shape.
         WavetreeError
-            If the function is one of the user and was not given again after loading.
+            If the function raises something, or is one of the user and was not given again after loading.
         """
         synthetic, observed = np.asarray(synthetic, np.float64), np.asarray(observed, np.float64)
         if synthetic.ndim != 3 or synthetic.shape != observed.shape:
@@ -200,13 +210,14 @@ class MisfitConfiguration(Configuration):
                 raise ValueError(
                     f"misfit {self.name!r}: the {kind} record of receiver {bad} is not finite; replace it"
                 )
-        function, misfits = self._callable(), []
-        adjoint_source = np.empty_like(synthetic)
+        band, rate = self.frequency_band, sampling_rate_in_hertz
+        if band is not None:
+            synthetic, observed = band.apply(synthetic, rate), band.apply(observed, rate)
+        misfits, adjoint_source = [], np.empty_like(synthetic)
         for k, (u, d) in enumerate(zip(synthetic, observed, strict=True)):
-            result = function(u, d, sampling_rate_in_hertz, **self.extra_kwargs_misfit_function)
-            misfit, adjoint_source[k] = self._checked(result, u.shape, k)
+            misfit, adjoint_source[k] = self._checked(self._call(u, d, rate, k), u.shape, k)
             misfits.append(misfit)
-        return math.fsum(misfits), adjoint_source
+        return math.fsum(misfits), adjoint_source if band is None else band.apply(adjoint_source, rate)
 
     @property
     def _label(self) -> str:
@@ -217,6 +228,17 @@ class MisfitConfiguration(Configuration):
         return (
             MISFITS[self.misfit_function] if isinstance(self.misfit_function, str) else self.misfit_function
         )
+
+    def _call(self, synthetic: np.ndarray, observed: np.ndarray, rate: float, receiver: int) -> Any:
+        try:
+            return self._callable()(synthetic, observed, rate, **self.extra_kwargs_misfit_function)
+        except WavetreeError:
+            raise
+        except Exception as error:
+            raise WavetreeError(
+                f"misfit_function {self._label!r} at receiver {receiver} raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def _checked(self, result: Any, shape: tuple[int, ...], receiver: int) -> tuple[float, np.ndarray]:
         where = f"misfit_function {self._label!r} at receiver {receiver}"

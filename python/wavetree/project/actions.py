@@ -16,6 +16,7 @@ from wavetree.project.gradient_check import check_gradient
 from wavetree.project.pipeline import MisfitProblem, Pipeline, Resources, warn_of_misfits
 from wavetree.project.setup import resolve_storage
 from wavetree.project.simulations import threads_of
+from wavetree.project.validation import ValidationActions
 from wavetree.simulation.configuration import WavefieldCompression
 from wavetree.smoothing import ConstantSmoothing, ModelDependentSmoothing, smooth_model
 from wavetree.testing import GradientCertificate
@@ -35,10 +36,13 @@ class Actions:
     ----------
     inversion
         Misfits and gradients.
+    validation
+        Resolution, time step, memory and geometry.
     """
 
     def __init__(self, project: Project) -> None:
         self.inversion = InversionActions(project)
+        self.validation = ValidationActions(project)
 
 
 class InversionActions:

@@ -24,6 +24,7 @@ KINDS = {
     "BoxDomain2D": "domain",
     "BoxDomain3D": "domain",
     "GenericModel": "volume_model",
+    "FunctionModel": "volume_model",
     "Event": "event",
     "SimulationConfiguration": "simulation_configuration",
     "UnstructuredMeshSimulationConfiguration": "simulation_configuration",
@@ -129,10 +130,10 @@ class Entities:
 
     def get(self, entity_type: str, entity_name: str) -> Any:
         """Return an entity; unknown names raise ValueError with the nearest one."""
-        record = self._store.get_entity(self._checked_kind(entity_type), entity_name)
-        live = self._live.get((entity_type, entity_name))
-        if live is None or live.digest() != record.digest:
-            live = self._load(record)
+        live = self._live.get((self._checked_kind(entity_type), entity_name))
+        # The document is long to read: only the digest is asked for where that will do.
+        if live is None or live.digest() != self._store.find_digest(entity_type, entity_name):
+            live = self._load(self._store.get_entity(entity_type, entity_name))
             self._live[entity_type, entity_name] = live
         return live
 
@@ -194,7 +195,7 @@ class Entities:
         return {"type": type(entity).__name__, "name": name_of(entity), "file": file}
 
     def _load(self, record: EntityRecord) -> Any:
-        if record.kind == "volume_model":
+        if "file" in record.document:
             return GenericModel.from_h5(self._folder / record.document["file"])
         entity = wavetree.config.load(record.document)
         if isinstance(entity, UnstructuredMeshSimulationConfiguration):
@@ -207,7 +208,7 @@ class Entities:
         return entity
 
     def _compare(self, found: EntityRecord, entity: Any, document: dict[str, Any]) -> Lines:
-        if isinstance(entity, Configuration):
+        if isinstance(entity, Configuration) or "file" not in found.document:
             return differences(found.document, document)
         stored, new = self._load(found).data, entity.data
         return [
@@ -225,7 +226,8 @@ def _references(kind: str, document: dict[str, Any]) -> Iterable[tuple[str, str]
     elif kind == "inverse_problem_configuration":
         yield "simulation_configuration", document["prior_model"]
         yield "misfit_configuration", document["misfit_configuration"]
-        yield from (("event", event) for event in document["events"] or ())
+        events = [*(document["events"] or ()), *(document["validation_events"] or ())]
+        yield from (("event", event) for event in events)
         factors = document.get("preconditioner") or []
         for factor in factors if isinstance(factors, list) else [factors]:
             if "reference_model" in factor:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wavetree.arrays import read_arrays
-from wavetree.errors import ConflictError, unknown_name
-from wavetree.inversion.advance import OpenIteration
+from wavetree.errors import ConflictError
+from wavetree.inversion.advance import OpenIteration, advance_all
 from wavetree.inversion.branch import Branches
 from wavetree.inversion.configuration import InverseProblemConfiguration, SiteConfig
 from wavetree.inversion.disposables import Disposables
@@ -81,7 +81,7 @@ class Inversions:
             ``events``, ``misfit_configuration``, ``frequency_band``, ``mapping``, ``preconditioner``,
             ``method``, ``batch``, ``validation_events``, ``wavefield_compression`` or ``prior_model``; all
             others are those of the preceding iteration. Without `preceding_iteration_id` they change those of
-            the newest iteration if it has not been begun.
+            the newest iteration if it has not been begun. ``events=None`` takes all that the project has.
 
         Raises
         ------
@@ -140,11 +140,10 @@ class Inversions:
             raise _no_iterations(name)
         opened = self._open(name, iteration_id, None)
         try:
-            finished = [iteration.advance() for iteration in opened]
+            return advance_all(opened)
         finally:
             for iteration in opened:
                 iteration.release()
-        return all(finished)
 
     def iterate(
         self, inverse_problem_configuration: Any, timeout_in_seconds: float | None = None,
@@ -158,7 +157,7 @@ class Inversions:
         inverse_problem_configuration
             Name of the inverse problem, or its configuration; iteration 0 is added if there is none.
         timeout_in_seconds
-            Longest time to wait [s]; None waits for ever.
+            Longest time to take [s], but a misfit or stage that was begun ends; None waits for ever.
         ping_interval_in_seconds
             Longest time between two looks [s]; the end of a simulation wakes the waiter at once.
         delete_disposable_files
@@ -176,30 +175,27 @@ class Inversions:
         Raises
         ------
         ValueError
-            If the iteration named is unknown or finished.
-        SimulationFailed
-            When nothing runs any more and simulations have failed; the next call repeats these.
+            If the iteration named is unknown or finished, or a misfit cannot be had of the records of events.
+        SimulationFailed, WavetreeError
+            When nothing runs any more and simulations or misfits have failed; the next call repeats these.
         KeyboardInterrupt
             As it came; the running simulations have been stopped, what is finished stays.
         """
+        deadline = math.inf if timeout_in_seconds is None else time.monotonic() + timeout_in_seconds
         name = self._name(inverse_problem_configuration)
         if iteration_id is None and not self._project.store.list_iterations(name):
             self._branches.begin(name)
         opened = self._open(name, iteration_id, delete_disposable_files)
 
-        def advance() -> bool:
-            finished = [iteration.advance() for iteration in opened]
-            return all(finished)
-
         def progress() -> float:
             return sum(iteration.progress for iteration in opened)
 
-        deadline = math.inf if timeout_in_seconds is None else time.monotonic() + timeout_in_seconds
         try:
             while True:
                 left = deadline - time.monotonic()
                 done = self._project.runner.block(
-                    advance, progress, len(opened), timeout=None if math.isinf(left) else left,
+                    lambda: advance_all(opened), progress, len(opened),
+                    timeout=None if math.isinf(left) else left,
                     ping=ping_interval_in_seconds, description=f"iteration of {name}",
                 )  # fmt: skip
                 # The runner knows of nothing to wait for while another process does the work.
@@ -244,6 +240,8 @@ class Inversions:
                 f"n_iterations={n_iterations!r} is not valid; expected a whole number, at least 1, or None."
             )
         name = self._name(inverse_problem_configuration)
+        if iteration_id is not None:
+            self._chosen(name, iteration_id)
         deadline = None if timeout_in_seconds is None else time.monotonic() + timeout_in_seconds
         done = 0
         while n_iterations is None or done < n_iterations:
@@ -266,29 +264,13 @@ class Inversions:
     def get_iteration(self, inverse_problem_configuration: Any, iteration_id: int) -> Iteration:
         """Return the figures of an iteration; unknown ids raise ValueError."""
         name = self._name(inverse_problem_configuration)
-        self._project.store.load_iteration(name, iteration_id)
-        return self.tree(name).iterations[self._ids(name).index(iteration_id)]
+        return self._iteration(self._project.store.load_iteration(name, iteration_id), self._children(name))
 
     def tree(self, inverse_problem_configuration: Any) -> IterationTree:
         """Return all iterations; it prints as a table."""
         name = self._name(inverse_problem_configuration)
-        records = self._project.store.list_iterations(name)
-        if not records:
-            return IterationTree(name, ())
-        children = {r.id: [c.id for c in records if c.parent == r.id] for r in records}
-        settings = {r.id: Node.from_document(r.document).settings for r in records}
-        return IterationTree(
-            name,
-            tuple(
-                Iteration.of(
-                    record,
-                    children[record.id],
-                    self._problems.fixed(name, settings[record.id]).events,
-                    self._problems.configuration(name, settings[record.id]),
-                )
-                for record in records
-            ),
-        )
+        records, children = self._project.store.list_iterations(name), self._children(name)
+        return IterationTree(name, tuple(self._iteration(record, children) for record in records))
 
     def get_misfits(self, inverse_problem_configuration: Any) -> dict[int, dict[str, float]]:
         """Return the misfits of all events by iteration id, of the iterations where they are known."""
@@ -404,7 +386,9 @@ class Inversions:
         name = self._name(inverse_problem_configuration)
         store, folder = self._project.store, self._project.path / "inversions" / name
         if iteration_id is not None:
-            store.delete_iteration(store.load_iteration(name, iteration_id))
+            record = store.load_iteration(name, iteration_id)
+            store.delete_iteration(record)
+            self._problems.forget_unused(name, Node.from_document(record.document).settings)
             shutil.rmtree(folder / f"{iteration_id:04d}", ignore_errors=True)
             return
         for record in reversed(store.list_iterations(name)):
@@ -439,8 +423,22 @@ class Inversions:
         configuration: InverseProblemConfiguration = self._project.entities.get(_KIND, name)
         return configuration
 
-    def _ids(self, name: str) -> Ids:
-        return [record.id for record in self._project.store.list_iterations(name)]
+    def _children(self, name: str) -> dict[int, Ids]:
+        """Children of all iterations of an inverse problem that have some, by id."""
+        found: dict[int, Ids] = {}
+        for problem, number, parent in self._project.store.iteration_ids():
+            if problem == name and parent is not None:
+                found.setdefault(parent, []).append(number)
+        return found
+
+    def _iteration(self, record: IterationRecord, children: dict[int, Ids]) -> Iteration:
+        settings = Node.from_document(record.document).settings
+        return Iteration.of(
+            record,
+            children.get(record.id, []),
+            self._problems.fixed(record.problem, settings).events,
+            self._problems.configuration(record.problem, settings),
+        )
 
     def _disposables(self) -> Disposables:
         return Disposables(self._project, self._problems)
@@ -452,7 +450,10 @@ class Inversions:
 
     def _say_end(self, name: str, records: Records, iteration_id: int | None) -> None:
         last = next((r for r in records if r.id == iteration_id), records[-1])
-        _log.info("Inversion %r has ended: %s.", name, last.document["reason"])
+        if last.document["outcome"] == "accepted":
+            _log.info("Inversion %r has no open iteration; p.inversions.add_iteration adds one.", name)
+        else:
+            _log.info("Inversion %r has ended: %s.", name, last.document["reason"])
 
     def _node(self, inverse_problem_configuration: Any, iteration_id: int) -> tuple[InverseProblem, Node]:
         name = self._name(inverse_problem_configuration)
@@ -464,25 +465,21 @@ class Inversions:
         """The open iterations that are meant."""
         self._problems.of(name)
         self._problems.release(name)
-        records = self._project.store.list_iterations(name)
-        opened = [r for r in records if _is_open(r)]
-        if iteration_id is not None:
-            chosen = [r for r in opened if r.id == iteration_id]
-            if not chosen:
-                self._refuse_finished(records, opened, name, iteration_id)
-            opened = chosen
+        opened = self._chosen(name, iteration_id)
         if not opened:
-            _log.info("Iteration %d of %r: %s.", records[-1].id, name, records[-1].document["reason"])
+            self._say_end(name, self._project.store.list_iterations(name), None)
         for record in opened:
             _log.info("Resuming iteration %d of %r.", record.id, name)
         store = self._project.store
         return [OpenIteration(store, self._problems, r, delete_disposable_files) for r in opened]
 
-    @staticmethod
-    def _refuse_finished(records: Records, opened: Records, name: str, iteration_id: int) -> None:
-        known = [str(record.id) for record in records]
-        if str(iteration_id) not in known:
-            raise unknown_name(f"iteration of {name!r}", iteration_id, known)
+    def _chosen(self, name: str, iteration_id: int | None) -> Records:
+        """The open iteration of an id, all open ones when None."""
+        opened = [r for r in self._project.store.list_iterations(name) if _is_open(r)]
+        chosen = [r for r in opened if iteration_id in (None, r.id)]
+        if chosen or iteration_id is None:
+            return chosen
+        self._project.store.load_iteration(name, iteration_id)
         raise ValueError(
             f"iteration_id={iteration_id} of {name!r} is finished; open are {[r.id for r in opened]}: name "
             f"one of these, or branch with p.inversions.add_iteration({name!r}, "

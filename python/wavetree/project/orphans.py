@@ -77,7 +77,7 @@ class Orphans:
         mentioned = self._store.mentioned_digests()
         files = (f for f in sorted(self._folder.glob("meshes/*")) if f.suffix in (".h5", ".xdmf"))
         meshes = [file for file in files if file.stem not in mentioned]
-        known = {f"{problem}/{number:04d}" for problem, number in self._store.iteration_ids()}
+        known = {f"{problem}/{number:04d}" for problem, number, _ in self._store.iteration_ids()}
         nodes = sorted(self._folder.glob("inversions/*/*"))
         return _old([*meshes, *(node for node in nodes if f"{node.parent.name}/{node.name}" not in known)])
 

@@ -9,7 +9,7 @@ of the user, run in the process that advances the pipeline.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 from wavetree.arrays import read_arrays, write_arrays
 from wavetree.config import content_digest
 from wavetree.data.event_data import EventData
-from wavetree.errors import unknown_name
+from wavetree.errors import WavetreeError, unknown_name
 from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.project.runner import Runner, Task
 from wavetree.project.setup import SimulationSetup
@@ -192,8 +192,13 @@ class Pipeline:
         self._folder = folder
         self._resources = resources or Resources()
         self._misfits: dict[str, EventMisfit] = {}
+        # Events whose records cannot be compared. As a new pipeline knows of none, the next call tries again.
+        self._refused: dict[str, Exception] = {}
+        self._first = 0  # the event that comes first when work goes on that was cut short
         # Issued by this pipeline, with the outputs that were asked for: failures are not issued again.
         self._issued: dict[tuple[str, tuple[str, ...]], Task] = {}
+        # By event: what was to be waited for when its step was looked at last.
+        self._awaited: dict[str, list[Task]] = {}
 
     def advance_misfits(self) -> bool:
         """Do what can be done now and return whether all misfits are known.
@@ -201,7 +206,9 @@ class Pipeline:
         Raises
         ------
         SimulationFailed
-            When nothing runs any more and events have failed; the others are done.
+            When nothing runs any more and simulations of events have failed; the others are done.
+        ValueError, WavetreeError
+            Then too, if records of events cannot be compared or the misfit's function fails, naming them.
         """
         return self._advance(self._advance_misfit)
 
@@ -211,7 +218,9 @@ class Pipeline:
         Raises
         ------
         SimulationFailed
-            When nothing runs any more and events have failed; the others are done.
+            When nothing runs any more and simulations of events have failed; the others are done.
+        ValueError, WavetreeError
+            Then too, if records of events cannot be compared or the misfit's function fails, naming them.
         """
         if self.problem.storage is None:
             raise ValueError("storage is None; expected a storage plan for gradients.")
@@ -255,8 +264,12 @@ class Pipeline:
         ValueError
             If one does not exist; advance first.
         """
-        files = {name: self._runner.folder(task) / "gradient.h5" for name, task in self.adjoint_tasks.items()}
-        return {name: read_arrays(file)[0] for name, file in files.items()}
+        return dict(self.each_gradient())
+
+    def each_gradient(self) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        """Read what `gradients` returns one event after the other: all may be too many for the memory."""
+        for name, task in self.adjoint_tasks.items():
+            yield name, read_arrays(self._runner.folder(task) / "gradient.h5")[0]
 
     def illumination(self) -> np.ndarray:
         """Return the sum of the events' illumination; see `wavetree.simulation.illumination`.
@@ -327,27 +340,57 @@ class Pipeline:
         """Take a step for every event; it returns the tasks that it lacks, None when it is done."""
         while True:
             self._runner.poll()
-            lacking = [step(name) for name in self.problem.forward_tasks]
-            if all(tasks is None for tasks in lacking):
+            lacking, cut_short = self._take(step)
+            if not cut_short and all(tasks is None for tasks in lacking):
                 return True
             wanted = {(t.digest(), t.outputs): t for tasks in lacking for t in tasks or ()}
             fresh = {key: task for key, task in wanted.items() if key not in self._issued}
             if fresh:
                 self._issue(list(fresh.values()))
                 self._issued |= fresh
-            if any(self._runner.is_active(t) for t in wanted.values()):
+            if cut_short or any(self._runner.is_active(t) for t in wanted.values()):
                 return False
             if not fresh:
-                self._runner.raise_failures(list(self._issued.values()))
+                self._raise_failures()
                 return False
             # Another process has computed everything since it was found to be lacking: look again.
 
+    def _lacking(self, step: Callable[[str], list[Task] | None], name: str) -> list[Task] | None:
+        """Take the step of an event, unless what it waited for the last time has not ended yet."""
+        awaited = self._awaited.get(name, [])
+        if any(self._runner.is_active(task) for task in awaited):
+            return awaited
+        tasks = step(name)
+        self._awaited[name] = tasks or []
+        return tasks
+
+    def _take(self, step: Callable[[str], list[Task] | None]) -> tuple[list[list[Task] | None], bool]:
+        """What the steps of the events return, and whether time was up before the last of them."""
+        lacking, names = [], list(self.problem.forward_tasks)
+        for name in [*names[self._first :], *names[: self._first]]:
+            compared = len(self._misfits) + len(self._refused)
+            lacking.append(self._lacking(step, name))
+            # Only comparing counts: were the look at all events cut short, it might never come to its end.
+            if len(self._misfits) + len(self._refused) > compared and self._runner.is_time_up():
+                self._first = names.index(name) + 1
+                return lacking, True
+        return lacking, False
+
+    def _raise_failures(self) -> None:
+        """Raise the error of tasks or of misfits that have failed."""
+        self._runner.raise_failures(list(self._issued.values()))
+        if not self._refused:
+            return
+        lines = [f"event {name!r}: {error}" for name, error in self._refused.items()]
+        more = f"\n... and {len(lines) - 10} more events" if len(lines) > 10 else ""
+        first = next(iter(self._refused.values()))
+        kind = ValueError if isinstance(first, ValueError) else WavetreeError
+        raise kind("\n".join(lines[:10]) + more) from first
+
     def _issue(self, tasks: list[Task]) -> None:
-        for task in tasks:
-            if isinstance(task, AdjointTask):
-                plan = task.forward.storage
-                record = GradientRecord(plan.expected_error if plan else 0.0, task.digest())
-                self._runner.store.add_gradient(task.forward.digest(), task.adjoint_source_digest, record)
+        adjoint = [task for task in tasks if isinstance(task, AdjointTask)]
+        if adjoint:
+            self._runner.store.add_gradients([_record(task) for task in adjoint])
         limit = self._resources.wall_time_in_seconds
         self._runner.issue(tasks, threads=self._resources.threads, wall_time=limit)
 
@@ -358,8 +401,9 @@ class Pipeline:
         missing: list[Task] = [task for task in tasks if task is not None and not self._runner.is_done(task)]
         if missing:
             return missing
-        self._compute_misfit(name)
-        return None
+        if name not in self._refused:
+            self._compute_misfit(name)
+        return [] if name in self._refused else None
 
     def _advance_gradient(self, name: str) -> list[Task] | None:
         missing = self._advance_misfit(name)
@@ -381,13 +425,15 @@ class Pipeline:
             misfit, adjoint_source, identical = self.problem.misfit_configuration.evaluate(
                 synthetic, observed
             )
-        except ValueError as error:
-            raise ValueError(f"event {name!r}: {error}") from error
+        except (ValueError, WavetreeError) as error:
+            self._refused[name] = error
+            _log.warning("The misfit of event %r failed, the other events go on: %s", name, error)
+            return
         silent = not any(np.any(values) for values in adjoint_source.values())
         digest = self.problem.misfit_digests[name]
         attributes = {"event": name, "misfit": misfit, "identical": identical, "silent": silent}
         attributes["forward"] = forward.digest()
-        write_arrays(self._misfit_file(digest), adjoint_source, attributes)
+        write_arrays(self._misfit_file(digest), adjoint_source, attributes, durability="whole")
         self._misfits[digest] = EventMisfit(misfit, identical, silent)
 
     def _read_misfit(self, name: str) -> EventMisfit | None:
@@ -425,6 +471,12 @@ def warn_of_misfits(misfits: Mapping[str, EventMisfit], observed_data: str) -> N
         )  # fmt: skip
     if silent:
         _log.warning("The adjoint source is zero throughout, the gradient is zero: %s", _listed(silent))
+
+
+def _record(task: AdjointTask) -> GradientRecord:
+    plan, forward = task.forward.storage, task.forward.digest()
+    error = plan.expected_error if plan else 0.0
+    return GradientRecord(forward, task.adjoint_source_digest, error, task.digest())
 
 
 def _listed(names: Sequence[str]) -> str:

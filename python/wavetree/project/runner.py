@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import functools
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,7 @@ LOCK = ".lock"
 _RETRIES = 3
 _CANCEL_SECONDS = 10.0
 _BAR_SECONDS = 0.2
+_SLICE_SECONDS = 0.25
 _log = logging.getLogger("wavetree")
 
 
@@ -109,6 +111,8 @@ class Runner:
         self.site = site
         self._active: dict[str, _Active] = {}
         self._ended = 0  # how many have left `_active` so far
+        self._slice_end = math.inf
+        self._cut_short = False
 
     def folder(self, task: Task) -> Path:
         """Return the folder of a task's outputs."""
@@ -186,10 +190,8 @@ class Runner:
     def poll(self) -> None:
         """Take note of jobs that have ended: repeat failed ones, record the others."""
         records, again = [], []
-        for digest, active in list(self._active.items()):
-            status = self.site.status(digest)
-            if not status.finished:
-                continue
+        for digest in self.site.wait(list(self._active), timeout=0.0):
+            active, status = self._active[digest], self.site.status(digest)
             if status.state == "failed" and status.repeatable and active.attempts <= _RETRIES:
                 _log.warning(
                     "%s failed (attempt %d of %d), trying again: %s",
@@ -253,6 +255,9 @@ class Runner:
     ) -> bool:  # fmt: skip
         """Call `advance` whenever a job has ended until it returns True, under a progress bar.
 
+        An `advance` that works itself asks `is_time_up` now and then, and returns False to be called again at
+        once. The timeout is kept as exactly as it asks.
+
         Returns
         -------
         bool
@@ -267,14 +272,16 @@ class Runner:
         with tqdm(total=total, desc=description, disable=None, leave=False, bar_format=_BAR_FORMAT) as bar:
             try:
                 ended = self._ended
-                while not (done := advance()):
-                    left = None if deadline is None else deadline - time.monotonic()
+                while not (done := self._advance_slice(advance)):
+                    left = math.inf if deadline is None else deadline - time.monotonic()
                     # What has ended while `advance` looked elsewhere may be what it waits for.
-                    idle, ended = not self._active and ended == self._ended, self._ended
-                    if idle or (left is not None and left <= 0):
+                    looks_again = self._cut_short or self._active or ended != self._ended
+                    ended = self._ended
+                    if left <= 0 or not looks_again:
                         break
-                    pause = ping if bar.disable else min(ping, _BAR_SECONDS)
-                    self.site.wait(list(self._active), pause if left is None else min(pause, left))
+                    if not self._cut_short:
+                        pause = ping if bar.disable else min(ping, _BAR_SECONDS)
+                        self.site.wait(list(self._active), min(pause, left))
                     if not bar.disable:
                         bar.n = min(progress(), total)
                         bar.refresh()
@@ -282,6 +289,18 @@ class Runner:
             except KeyboardInterrupt:
                 self.cancel()
                 raise
+
+    def is_time_up(self) -> bool:
+        """Whether an `advance` that works itself shall return, for `block` to look at jobs and the time."""
+        self._cut_short = time.monotonic() > self._slice_end
+        return self._cut_short
+
+    def _advance_slice(self, advance: Callable[[], bool]) -> bool:
+        self._slice_end, self._cut_short = time.monotonic() + _SLICE_SECONDS, False
+        try:
+            return advance()
+        finally:
+            self._slice_end = math.inf
 
     def cancel(self, tasks: Iterable[Task] | None = None) -> int:
         """Stop tasks (all when None) and wait until they have; return how many were stopped."""

@@ -24,9 +24,10 @@ __all__ = ["SCHEMA_VERSION", "EntityRecord", "GradientRecord", "IterationRecord"
 
 # Raised by hand when what a project stores, or how configurations are hashed, changes: results of an older
 # version would not be found again under their names.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _APPLICATION_ID = 0x57415645  # "WAVE"
 _BUSY_SECONDS = 30.0
+_SELECT_ITERATIONS = "SELECT problem, id, parent, revision, document FROM iterations WHERE problem=?"
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 _SCHEMA = """
@@ -42,6 +43,7 @@ CREATE TABLE iterations (problem TEXT NOT NULL, id INTEGER NOT NULL, parent INTE
     revision INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (problem, id));
 CREATE TABLE notes (key TEXT PRIMARY KEY, document TEXT NOT NULL);
 """
+_ENTITIES = "SELECT kind, name, document, digest FROM entities"
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,10 @@ class TaskRecord:
 
 @dataclass(frozen=True)
 class GradientRecord:
-    """A gradient that was computed: which task made it, and the forecast of its relative error."""
+    """A gradient: of which forward task and adjoint source, its expected error, the task that makes it."""
 
+    forward: str
+    adjoint_source: str
     expected_error: float
     task: str
 
@@ -119,9 +123,8 @@ class Store:
         )
         try:
             self._check_owner(connection)
-            self._choose_journal(connection)
-            # FULL, not NORMAL: an accepted iteration must outlive a loss of power, and in the
-            # rollback mode NORMAL may even corrupt; a handful of commits per second cost nothing.
+            self._logs_ahead = self._choose_journal(connection)
+            # FULL, not NORMAL: an accepted iteration must outlive a loss of power.
             connection.execute("PRAGMA synchronous=FULL")
             self._create(connection)
         except BaseException:
@@ -137,17 +140,16 @@ class Store:
         if tables and owner != _APPLICATION_ID:
             raise ProjectError(f"{str(self.path)!r} is a database of another program, not a project.")
         if tables and version != SCHEMA_VERSION:
-            age, hint = (
-                ("newer", "update wavetree") if version > SCHEMA_VERSION else ("older", "take that one")
-            )
+            newer = version > SCHEMA_VERSION
+            age, hint = ("newer", "update wavetree") if newer else ("older", "take that one")
             raise ProjectError(
                 f"project {str(self.path.parent)!r} was written by a {age} version of wavetree (its format "
                 f"is {version}, this version reads {SCHEMA_VERSION}); {hint} to use it."
             )
 
     @staticmethod
-    def _choose_journal(connection: sqlite3.Connection) -> None:
-        """Use the write-ahead log where the file system has the shared memory that it needs."""
+    def _choose_journal(connection: sqlite3.Connection) -> bool:
+        """Use the write-ahead log where the file system has the shared memory that it needs; say whether."""
         try:
             mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -155,6 +157,7 @@ class Store:
             mode = ""
         if mode != "wal":
             connection.execute("PRAGMA journal_mode=DELETE")
+        return bool(mode == "wal")
 
     @staticmethod
     def _create(connection: sqlite3.Connection) -> None:
@@ -184,9 +187,13 @@ class Store:
         return str(self._query("PRAGMA journal_mode")[0][0])
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, lasting: bool = True) -> Iterator[sqlite3.Connection]:
+        """Change the file at once or not at all; a change that need not last may be lost with the power."""
         with self._lock:
             try:
+                # Without the write-ahead log, less than FULL may corrupt the file.
+                mode = "FULL" if lasting or not self._logs_ahead else "NORMAL"
+                self._connection.execute(f"PRAGMA synchronous={mode}")
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._connection
@@ -218,24 +225,19 @@ class Store:
         ConflictError
             If one of that name exists and `replace` is False.
         """
-        values = (entity.document, entity.digest, entity.kind, entity.name)
         with self._transaction() as db:
-            found = db.execute(
-                "SELECT 1 FROM entities WHERE kind=? AND name=?", (entity.kind, entity.name)
-            ).fetchone()
+            found = self.find_digest(entity.kind, entity.name) is not None
             if found and not replace:
                 raise ConflictError(f"{_words(entity.kind)} {entity.name!r} exists already.")
             if found:
                 sql = "UPDATE entities SET document=?, digest=? WHERE kind=? AND name=?"
             else:
                 sql = "INSERT INTO entities (document, digest, kind, name) VALUES (?, ?, ?, ?)"
-            db.execute(sql, (json.dumps(values[0]), *values[1:]))
+            db.execute(sql, (json.dumps(entity.document), entity.digest, entity.kind, entity.name))
 
     def find_entity(self, kind: str, name: str) -> EntityRecord | None:
         """Return the entity of that kind and name, None when there is none."""
-        rows = self._query(
-            "SELECT kind, name, document, digest FROM entities WHERE kind=? AND name=?", (kind, name)
-        )
+        rows = self._query(f"{_ENTITIES} WHERE kind=? AND name=?", (kind, name))
         return _entity(rows[0]) if rows else None
 
     def get_entity(self, kind: str, name: str) -> EntityRecord:
@@ -251,15 +253,23 @@ class Store:
             raise unknown_name(_words(kind), name, self.list_entities(kind))
         return found
 
+    def find_digest(self, kind: str, name: str) -> str | None:
+        """Return the digest of the entity of that kind and name, None when there is none."""
+        rows = self._query("SELECT digest FROM entities WHERE kind=? AND name=?", (kind, name))
+        return rows[0][0] if rows else None
+
     def list_entities(self, kind: str) -> list[str]:
         """Return the names of all entities of a kind in the order in which they were added."""
         return [row[0] for row in self._query("SELECT name FROM entities WHERE kind=? ORDER BY id", (kind,))]
 
     def all_entities(self) -> list[EntityRecord]:
         """Return all entities in the order in which they were added."""
-        return [
-            _entity(r) for r in self._query("SELECT kind, name, document, digest FROM entities ORDER BY id")
-        ]
+        return [_entity(row) for row in self._query(f"{_ENTITIES} ORDER BY id")]
+
+    def entity_digests(self) -> dict[tuple[str, str], str]:
+        """Return the digests of all entities by kind and name."""
+        rows = self._query("SELECT kind, name, digest FROM entities")
+        return {(kind, name): digest for kind, name, digest in rows}
 
     def delete_entity(self, kind: str, name: str) -> None:
         """Delete an entity; unknown names raise ValueError."""
@@ -272,7 +282,8 @@ class Store:
     def set_tasks(self, tasks: list[TaskRecord]) -> None:
         """Record the state of tasks in one transaction; the times are set here."""
         now = time.time()
-        with self._transaction() as db:
+        # After a loss of power a task may seem interrupted; its files say whether it is done.
+        with self._transaction(lasting=False) as db:
             db.executemany(
                 "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET "
                 "label=excluded.label, status=excluded.status, attempts=excluded.attempts, "
@@ -309,27 +320,23 @@ class Store:
     def delete_simulation_events(self, simulation: str, events: list[str]) -> None:
         """Forget that these events were launched."""
         with self._transaction() as db:
-            db.executemany(
-                "DELETE FROM simulation_events WHERE simulation=? AND event=?",
-                [(simulation, event) for event in events],
-            )
+            sql = "DELETE FROM simulation_events WHERE simulation=? AND event=?"
+            db.executemany(sql, [(simulation, event) for event in events])
 
     # Gradients
 
-    def add_gradient(self, forward: str, adjoint_source: str, gradient: GradientRecord) -> None:
-        """Record which task makes the gradient of a forward task and an adjoint source."""
+    def add_gradients(self, gradients: list[GradientRecord]) -> None:
+        """Record which tasks make gradients, in one transaction."""
         with self._transaction() as db:
-            db.execute(
+            db.executemany(
                 "INSERT OR REPLACE INTO gradients VALUES (?, ?, ?, ?)",
-                (forward, adjoint_source, gradient.expected_error, gradient.task),
+                [(one.forward, one.adjoint_source, one.expected_error, one.task) for one in gradients],
             )
 
     def list_gradients(self, forward: str, adjoint_source: str) -> list[GradientRecord]:
         """Return the gradients recorded for that pair, the most exact first."""
-        sql = (
-            "SELECT expected_error, task FROM gradients WHERE forward=? AND adjoint_source=? "
-            "ORDER BY expected_error"
-        )
+        columns = "forward, adjoint_source, expected_error, task"
+        sql = f"SELECT {columns} FROM gradients WHERE forward=? AND adjoint_source=? ORDER BY expected_error"
         return [GradientRecord(*row) for row in self._query(sql, (forward, adjoint_source))]
 
     def gradient_tasks(self) -> list[tuple[str, str]]:
@@ -344,7 +351,7 @@ class Store:
         Raises
         ------
         ValueError
-            If `parent` is given and does not exist.
+            If `parent` is given and does not exist; as ConflictError, if it is None and there is a node.
         """
         with self._transaction() as db:
             return _insert_iteration(db, problem, parent, document)
@@ -388,20 +395,19 @@ class Store:
 
     def load_iteration(self, problem: str, iteration_id: int) -> IterationRecord:
         """Return a node of the tree; ValueError if it does not exist."""
-        for iteration in self.list_iterations(problem):
-            if iteration.id == iteration_id:
-                return iteration
-        known = [str(i.id) for i in self.list_iterations(problem)]
-        raise unknown_name(f"iteration of {problem!r}", iteration_id, known)
+        rows = self._query(f"{_SELECT_ITERATIONS} AND id=?", (problem, iteration_id))
+        if not rows:
+            known = [str(i.id) for i in self.list_iterations(problem)]
+            raise unknown_name(f"iteration of {problem!r}", iteration_id, known)
+        return _iteration(rows[0])
 
     def list_iterations(self, problem: str) -> list[IterationRecord]:
         """Return all nodes of an inverse problem by id."""
-        sql = "SELECT problem, id, parent, revision, document FROM iterations WHERE problem=? ORDER BY id"
-        return [_iteration(row) for row in self._query(sql, (problem,))]
+        return [_iteration(row) for row in self._query(f"{_SELECT_ITERATIONS} ORDER BY id", (problem,))]
 
-    def iteration_ids(self) -> list[tuple[str, int]]:
-        """Return inverse problem and id of all nodes."""
-        return [(row[0], row[1]) for row in self._query("SELECT problem, id FROM iterations")]
+    def iteration_ids(self) -> list[tuple[str, int, int | None]]:
+        """Return inverse problem, id and parent of all nodes."""
+        return [(*row,) for row in self._query("SELECT problem, id, parent FROM iterations ORDER BY id")]
 
     def delete_iteration(self, iteration: IterationRecord) -> None:
         """Delete a node; ProjectError while it has children."""
@@ -438,10 +444,8 @@ class Store:
 
     def list_notes(self, prefix: str) -> dict[str, Any]:
         """Return all values whose keys begin with `prefix`, in the order of the keys."""
-        rows = self._query(
-            "SELECT key, document FROM notes WHERE substr(key, 1, ?)=? ORDER BY key", (len(prefix), prefix)
-        )
-        return {key: json.loads(document) for key, document in rows}
+        sql = "SELECT key, document FROM notes WHERE substr(key, 1, ?)=? ORDER BY key"
+        return {key: json.loads(text) for key, text in self._query(sql, (len(prefix), prefix))}
 
     def delete_note(self, key: str) -> None:
         """Forget what is kept under a key."""
@@ -470,6 +474,8 @@ def _insert_iteration(
     ids = [row[0] for row in db.execute("SELECT id FROM iterations WHERE problem=?", (problem,))]
     if parent is not None and parent not in ids:
         raise unknown_name(f"iteration of {problem!r}", parent, map(str, ids))
+    if parent is None and ids:
+        raise ConflictError(f"{problem!r} was begun by another process; look at p.inversions.tree first.")
     new = max(ids, default=-1) + 1
     db.execute("INSERT INTO iterations VALUES (?, ?, ?, 1, ?)", (problem, new, parent, json.dumps(document)))
     return IterationRecord(problem, new, parent, 1, document)

@@ -18,7 +18,8 @@ from wavetree.mesh import Mesh, MeshResolution, mesh_from_domain, resolved_frequ
 from wavetree.mesh.interpolation import MAX_ORDER
 from wavetree.model import OverlaidModel
 from wavetree.model.background.homogeneous import IsotropicAcoustic, IsotropicElastic
-from wavetree.model.volume.cartesian import GenericModel
+from wavetree.model.background.one_dimensional import Layered
+from wavetree.model.volume.cartesian import FunctionModel, GenericModel
 from wavetree.simulation.boundary import AbsorbingBoundaryParameters, BoundaryCondition
 from wavetree.simulation.medium import medium, slowest_velocity
 from wavetree.survey.stf import SourceTimeFunction
@@ -154,15 +155,19 @@ class ModelConfiguration(Configuration):
     Parameters
     ----------
     background_model
-        Model that is defined everywhere, a homogeneous one or a material of numbers, or None.
+        Model that is defined everywhere, a homogeneous or layered one or a material of numbers, or None.
     volume_models
         Name of a volume model of the project, or a list of names from the lowest to the topmost; they
         count where they are defined, the background elsewhere.
+    averaging
+        Whether nodes get the average of the volume around them in place of the value at their place: for
+        models finer than the elements; see `wavetree.mesh.averaging`.
     """
 
-    background_model: IsotropicAcoustic | IsotropicElastic | Material | None = None
+    background_model: IsotropicAcoustic | IsotropicElastic | Layered | Material | None = None
     _: KW_ONLY
     volume_models: Name | tuple[Name, ...] | None = None
+    averaging: bool = False
 
     @field_validator("background_model")
     @classmethod
@@ -384,7 +389,9 @@ AnySimulationConfiguration = SimulationConfiguration | UnstructuredMeshSimulatio
 
 
 def build_mesh(
-    configuration: AnySimulationConfiguration, domain: BoxDomain, volume_models: Mapping[str, GenericModel]
+    configuration: AnySimulationConfiguration,
+    domain: BoxDomain,
+    volume_models: Mapping[str, GenericModel | FunctionModel],
 ) -> Mesh:
     """Return the mesh of a simulation with its medium on the GLL nodes of the wavefield's order.
 
@@ -452,7 +459,9 @@ def resolve_boundary_conditions(
 
 
 def _mesh_of_model(
-    configuration: SimulationConfiguration, domain: BoxDomain, volume_models: Mapping[str, GenericModel]
+    configuration: SimulationConfiguration,
+    domain: BoxDomain,
+    volume_models: Mapping[str, GenericModel | FunctionModel],
 ) -> Mesh:
     chosen = configuration.model_configuration
     for name in chosen.volume_model_names:
@@ -466,7 +475,7 @@ def _mesh_of_model(
         elements_per_wavelength=configuration.elements_per_wavelength,
         model_order=configuration.tensor_order,
     )
-    return mesh_from_domain(domain, model, resolution)
+    return mesh_from_domain(domain, model, resolution, averaging=chosen.averaging)
 
 
 def _warn_of_unresolved_wavelet(configuration: AnySimulationConfiguration, mesh: Mesh) -> None:

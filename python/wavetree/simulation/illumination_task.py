@@ -55,4 +55,4 @@ class IlluminationTask(Configuration):
             Number of threads; it does not change the result.
         """
         illumination = compute_illumination(self.forward.simulation(threads), control)
-        write_arrays(folder / self.outputs[0], {"illumination": illumination})
+        write_arrays(folder / self.outputs[0], {"illumination": illumination}, durability="whole")

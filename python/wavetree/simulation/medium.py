@@ -15,6 +15,7 @@ from wavetree.model.parameters import UNITS, find_set
 __all__ = [
     "MediumPart",
     "collect",
+    "fastest_velocity",
     "find_fault",
     "fluid_elements",
     "listed_values",
@@ -126,6 +127,30 @@ def find_fault(parameters: ParameterSet, values: Values) -> Fault | None:
 def slowest_velocity(mesh: Mesh) -> np.ndarray:
     """Return the velocity of the slowest wave in every element (nelem,) [m/s]."""
     return np.asarray(parameter_set(mesh).slowest_velocity(parameter_values(mesh)).min(axis=1))
+
+
+def fastest_velocity(mesh: Mesh) -> np.ndarray:
+    """Return the velocity of the fastest wave at every node (nelem, n_nodes) [m/s].
+
+    Parameters
+    ----------
+    mesh
+        A mesh that `medium` returned. Of anisotropic solids it is the fastest wave along an axis.
+    """
+    velocity = np.empty(parameter_values(mesh)[parameter_set(mesh).names[0]].shape)
+    for part in split(mesh):
+        c = part.coefficients
+        if part.physics == "acoustic":
+            squared = c[1] / c[0]
+        elif part.physics == "elastic":
+            squared = (c[1] + 2.0 * c[2]) / c[0]
+        else:
+            # C11, C22, ... in the upper triangle of the Voigt matrix, row by row.
+            n = {2: 3, 3: 6}[mesh.dim]
+            diagonal = [1 + i * n - i * (i - 1) // 2 for i in range(mesh.dim)]
+            squared = c[diagonal].max(axis=0) / c[0]
+        velocity[part.elements] = np.sqrt(squared)
+    return velocity
 
 
 def split(mesh: Mesh) -> list[MediumPart]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,13 +51,13 @@ class Receivers:
         check_receivers(core.mesh, self._receivers)
         rows = [Rows() for _ in core.parts]
         numbers: dict[str, list[range]] = {}
+        media, dim = core.media, core.mesh.dim
         for receiver in self._receivers:
+            location = receiver.location
             for name in receiver.fields:
                 kind = FIELDS[name]
-                part = core.media.index(kind.medium)
-                added = rows[part].add(
-                    receiver.location, _coefficients(name, core.mesh.dim), kind.time_derivative
-                )
+                into = rows[media.index(kind.medium)]
+                added = into.add(location, _coefficients(name, dim), kind.time_derivative)
                 numbers.setdefault(name, []).append(added)
         self._operators = [row.compile(core, part) for part, row in enumerate(rows)]
         self._n_rows = [len(row) for row in rows]
@@ -231,6 +232,7 @@ def _by_coefficient(physics: str, by_tensor: np.ndarray, dim: int) -> np.ndarray
     return result
 
 
+@functools.cache
 def _coefficients(field: str, dim: int) -> list[np.ndarray]:
     """Rows of a field, each (n_components, 1 + dim) by value and space derivatives."""
     if FIELDS[field].medium == "fluid":

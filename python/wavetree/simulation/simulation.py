@@ -16,7 +16,7 @@ from wavetree.errors import unknown_name
 from wavetree.mesh import Mesh, gradient_mesh
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WavefieldCompression, WaveformSimulationConfiguration
-from wavetree.simulation.core import PRECISIONS, make_core
+from wavetree.simulation.core import PRECISIONS, Core, make_core
 from wavetree.simulation.medium import medium
 from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.output_file import write_output
@@ -72,6 +72,8 @@ class Simulation:
         Name of the records.
     instruction_set
         Kernel set; the best of the processor when None.
+    core
+        What `make_core` made of the mesh's medium and the other arguments, which simulations may share.
 
     Raises
     ------
@@ -116,6 +118,7 @@ class Simulation:
         threads: int = 1,
         event_name: str = "event",
         instruction_set: str | None = None,
+        core: Core | None = None,
     ) -> None:
         self.configuration = waveform_simulation_configuration
         self.precision = precision or self.configuration.precision
@@ -124,12 +127,13 @@ class Simulation:
         if boundary_conditions is None:
             boundary_conditions = self.configuration.boundary_conditions
         self.boundary_conditions = tuple(boundary_conditions)
-        self.mesh = medium(mesh, mesh.tensor_order)
+        self.mesh = medium(mesh, mesh.tensor_order) if core is None else core.mesh
         self.sources = [source.resolve(self.mesh) for source in sources]
         self.receivers = [receiver.resolve(self.mesh) for receiver in receivers]
         self.event_name = event_name
         self._check_dimensions()
-        self._core = make_core(self.mesh, self.boundary_conditions, self.precision, threads, instruction_set)
+        compiled_for = (self.boundary_conditions, self.precision, threads, instruction_set)
+        self._core = core or make_core(self.mesh, *compiled_for)
         self._sources = Sources(self._core, self.sources)
         self._receivers = Receivers(self._core, self.receivers)
         functions = [source.source_time_function for source in self.sources]
@@ -240,10 +244,8 @@ class Simulation:
         ProjectError
             If the output cannot be written.
         """
-        store, n_steps = None, self.n_steps
-        if storage is not None:
-            store = make_scheme(self._core, self.n_steps, self.storage_plan(storage))
-            n_steps = store.n_steps
+        store = None if storage is None else make_scheme(self._core, self.n_steps, self.storage_plan(storage))
+        n_steps = self.n_steps if store is None else store.n_steps
         samples = self._receivers.samples(n_steps)
         with self._writing(output, output_folder) as observer:
             run = self.forward_run(n_steps, samples, control, observer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -237,12 +238,18 @@ def sample_functions(
     filtered
         Whether the dispersion of the time stepping is removed.
     """
-    times = _evaluation_times(axis, n_steps[0], filtered)
     samples = np.zeros((len(functions), n_steps[1]))
     for row, function in zip(samples, functions, strict=True):
         assert function is not None
-        values = function.evaluate(times)
-        row[:] = (dispersion.filter_source(values, 2 * n_steps[0]) if filtered else values)[: n_steps[1]]
+        row[:] = _sampled(function, axis, n_steps[0], filtered)[: n_steps[1]]
+    return samples
+
+
+@functools.lru_cache(maxsize=16)  # the events of a simulation have the same few
+def _sampled(function: SourceTimeFunction, axis: TimeAxis, n_computed: int, filtered: bool) -> np.ndarray:
+    values = function.evaluate(_evaluation_times(axis, n_computed, filtered))
+    samples = dispersion.filter_source(values, 2 * n_computed) if filtered else np.array(values)
+    samples.flags.writeable = False
     return samples
 
 

@@ -16,6 +16,9 @@ from wavetree.simulation.boundary import Absorbing, BoundaryCondition
 __all__ = ["ExtendedMesh", "extend"]
 
 _POWER = 2
+# All but this share of the elements at a side are at least as thick as those of its layer: where elements
+# follow the wavelength, the layer has to resolve the shortest one. The thinnest of all may be a sliver.
+_THIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,9 @@ def extend(mesh: Mesh, conditions: Iterable[BoundaryCondition], order: int) -> E
     Notes
     -----
     The elements at a side are continued straight outwards, with the directions of their reference axes and
-    about their thickness. Side sets of other sides are continued along the layer's ends; the side itself
-    moves to the outer edge. So the layer of the next side covers the end of the first one too: layers meet
-    at edges and corners, where their damping adds.
+    the thickness of the thin ones among them. Side sets of other sides are continued along the layer's ends;
+    the side itself moves to the outer edge. So the layer of the next side covers the end of the first one
+    too: layers meet at edges and corners, where their damping adds.
     """
     n_nodes = (order + 1) ** mesh.dim
     source = np.arange(mesh.nelem * n_nodes).reshape(mesh.nelem, n_nodes)
@@ -174,7 +177,8 @@ def _add_layer(extended: ExtendedMesh, name: str, layer: _Layer) -> ExtendedMesh
     mesh, order = extended.mesh, extended.order
     sides = mesh.side_sets[name]
     extent = np.ptp(mesh.points[mesh.connectivity[sides[:, 0]], layer.axis], axis=1)
-    n_layers = max(1, math.ceil(layer.width / float(extent.mean()) - 1e-9))
+    thickness = float(np.quantile(extent, _THIN, method="lower"))
+    n_layers = max(1, math.ceil(layer.width / thickness - 1e-9))
     points, levels = _extrude_points(mesh, _side_points(mesh, sides), layer, n_layers)
     g = mesh.shape_order
     elements = [_continued(levels[k * g : (k + 1) * g + 1], sides[:, 1], mesh.dim) for k in range(n_layers)]

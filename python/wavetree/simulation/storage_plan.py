@@ -25,6 +25,7 @@ __all__ = [
     "checkpoints_plan",
     "checkpoints_within",
     "default_bytes",
+    "in_bytes",
     "interval_plan",
     "make_scheme",
     "plan_storage",
@@ -100,7 +101,7 @@ class StoragePlan(Configuration):
         if self.n_states is not None:
             what += f", {self.n_states} states and {self.n_snapshots} snapshots at a time"
         return (
-            f"{self.scheme} wavefield ({what}), {_bytes(self.memory_in_bytes)}, expected gradient error "
+            f"{self.scheme} wavefield ({what}), {in_bytes(self.memory_in_bytes)}, expected gradient error "
             f"{self.expected_error:.1g}, {self.extra_forward_steps} extra forward steps"
         )
 
@@ -294,7 +295,8 @@ def make_scheme(
     return Snapshots(core, stored, arrays)
 
 
-def _bytes(n: float) -> str:
+def in_bytes(n: float) -> str:
+    """Return a number of bytes as text with a unit."""
     for unit in ("B", "KiB", "MiB"):
         if n < 1000:
             return f"{n:.3g} {unit}"

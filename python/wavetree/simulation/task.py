@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
+import logging
 from dataclasses import KW_ONLY, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -17,8 +16,10 @@ from wavetree.config import Configuration, configuration, content_digest
 from wavetree.mesh import Mesh
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
-from wavetree.simulation.core import default_instruction_set, instruction_sets
+from wavetree.simulation.core import Core, default_instruction_set, instruction_sets, make_core
+from wavetree.simulation.medium import medium
 from wavetree.simulation.output import OutputConfiguration
+from wavetree.simulation.shared import Shared
 from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.storage_plan import StoragePlan
 from wavetree.simulation.time_axis import TimeAxis
@@ -28,35 +29,17 @@ from wavetree.survey.stf import SourceTimeFunction
 __all__ = ["NUMERICS_VERSION", "AdjointTask", "ForwardTask", "make_control"]
 
 # Raised by hand when the same input gives other numbers.
-NUMERICS_VERSION = 3
+NUMERICS_VERSION = 4
 
 make_control = _core.Control
 
-
-class _Meshes:
-    """The meshes that tasks of this process used last: events of one simulation share theirs."""
-
-    def __init__(self, kept: int = 4) -> None:
-        self._kept, self._lock = kept, Lock()
-        self._meshes: OrderedDict[str, Mesh] = OrderedDict()
-
-    def get(self, file: str, digest: str) -> Mesh:
-        with self._lock:
-            if digest not in self._meshes:
-                mesh = Mesh.from_h5(file)
-                if mesh.digest() != digest:
-                    raise ValueError(
-                        f"mesh file {file!r} has other content than when the task was made; delete it to "
-                        "have it made anew."
-                    )
-                self._meshes[digest] = mesh
-                if len(self._meshes) > self._kept:
-                    self._meshes.popitem(last=False)
-            self._meshes.move_to_end(digest)
-            return self._meshes[digest]
+_log = logging.getLogger("wavetree")
 
 
-_MESHES = _Meshes()
+_MESHES: Shared[Mesh] = Shared(kept=4)
+_CORES: Shared[Core] = Shared(kept=2)
+# The making of what is larger is short beside its runs, and it would hold memory that others need.
+_SHARED_CORE_BYTES = 2**26
 
 
 @configuration
@@ -131,10 +114,12 @@ class ForwardTask(Configuration):
 
     @functools.cached_property
     def _digest(self) -> str:
-        content = self.to_dict()
-        for name in ("mesh_file", "simulation_name", "storage", "output"):
-            del content[name]
-        return content_digest([NUMERICS_VERSION, content])
+        # Hashes of what is shared by the tasks of many models or events are known already.
+        shared = (self.event, self.waveform_simulation_configuration)
+        lists = (self.wavelet, self.boundary_conditions)
+        axis = [self.start_time_in_seconds, self.time_step_in_seconds, self.n_steps]
+        digests = [*(one.digest() for one in shared), *([one.digest() for one in many] for many in lists)]
+        return content_digest([NUMERICS_VERSION, self.mesh_digest, self.instruction_set, axis, digests])
 
     def run(self, folder: Path, control: Any, threads: int = 1) -> None:
         """Compute and write the outputs into a folder.
@@ -156,8 +141,8 @@ class ForwardTask(Configuration):
             output_folder=folder / self._output_folder,
         )
         if self.storage is not None:
-            write_arrays(folder / self.outputs[1], simulation.stored)
-        write_arrays(folder / self.outputs[0], *records.to_arrays())
+            write_arrays(folder / self.outputs[1], simulation.stored, durability="checked")
+        write_arrays(folder / self.outputs[0], *records.to_arrays(), durability="whole")
 
     def simulation(self, threads: int = 1) -> Simulation:
         """Return the simulation, ready to run; ValueError where the processor lacks the kernel set."""
@@ -174,8 +159,9 @@ class ForwardTask(Configuration):
                 f"wavelet has {len(wavelets)} entries, but {self.event.event_name} has "
                 f"{len(sources)} sources; give one, or one per source."
             )
+        mesh = _MESHES.get(self.mesh_digest, self._read_mesh)
         return Simulation(
-            _MESHES.get(self.mesh_file, self.mesh_digest),
+            mesh,
             [
                 source if source.source_time_function else replace(source, source_time_function=wavelet)
                 for source, wavelet in zip(sources, wavelets, strict=True)
@@ -187,7 +173,29 @@ class ForwardTask(Configuration):
             threads=threads,
             event_name=str(self.event.event_name),
             instruction_set=self.instruction_set,
+            core=self._core(mesh, threads),
         )
+
+    def _read_mesh(self) -> Mesh:
+        mesh = Mesh.from_h5(self.mesh_file)
+        if mesh.digest() != self.mesh_digest:
+            raise ValueError(
+                f"mesh file {self.mesh_file!r} has other content than when the task was made; delete it to "
+                "have it made anew."
+            )
+        return mesh
+
+    def _core(self, mesh: Mesh, threads: int) -> Core:
+        """The compiled simulation, which has no state: runs of events with one model share it."""
+        precision = self.waveform_simulation_configuration.precision
+        conditions = tuple(condition.digest() for condition in self.boundary_conditions)
+
+        def make() -> Core:
+            own = medium(mesh, mesh.tensor_order)
+            return make_core(own, self.boundary_conditions, precision, threads, self.instruction_set)
+
+        key = (self.mesh_digest, conditions, precision, threads, self.instruction_set)
+        return _CORES.get(key, make, lambda core: core.compiled.memory_in_bytes <= _SHARED_CORE_BYTES)
 
 
 @configuration
@@ -220,6 +228,10 @@ class AdjointTask(Configuration):
 
     def digest(self) -> str:
         """Return the hash of everything that the gradient depends on."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
         plan = self.forward.storage
         numerics = None if plan is None else plan.numerics
         return content_digest([NUMERICS_VERSION, self.forward.digest(), numerics, self.adjoint_source_digest])
@@ -229,8 +241,22 @@ class AdjointTask(Configuration):
         plan = self.forward.storage
         if plan is None:
             raise ValueError(f"{self.forward.label} stores no wavefield; give it a storage plan.")
-        stored, _ = read_arrays(Path(self.forward_folder) / self.forward.outputs[1])
-        adjoint_sources, _ = read_arrays(self.adjoint_source_file)
         simulation = self.forward.simulation(threads)
-        simulation.restore(stored, plan)
-        write_arrays(folder / self.outputs[0], simulation.derivative(adjoint_sources, control))
+        self._restore(simulation, plan, control)
+        adjoint_sources, _ = read_arrays(self.adjoint_source_file)
+        derivative = simulation.derivative(adjoint_sources, control)
+        write_arrays(folder / self.outputs[0], derivative, durability="whole")
+
+    def _restore(self, simulation: Simulation, plan: StoragePlan, control: Any) -> None:
+        """Give the simulation its wavefield; one that a loss of power has damaged is computed again."""
+        file = Path(self.forward_folder) / self.forward.outputs[1]
+        try:
+            stored, _ = read_arrays(file)
+        except ValueError as error:
+            if not file.is_file():
+                raise
+            _log.warning("The wavefield of %s is computed again: %s", self.forward.label, error)
+            file.unlink(missing_ok=True)
+            simulation.run(plan, control)
+        else:
+            simulation.restore(stored, plan)

@@ -1,5 +1,5 @@
 """Background models: defined everywhere."""
 
-from wavetree.model.background import homogeneous
+from wavetree.model.background import homogeneous, one_dimensional
 
-__all__ = ["homogeneous"]
+__all__ = ["homogeneous", "one_dimensional"]

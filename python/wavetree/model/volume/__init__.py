@@ -1,5 +1,6 @@
-"""Volume models: defined on a grid inside a box."""
+"""Volume models: defined on a grid or by a function inside a box, and their files."""
 
-from wavetree.model.volume import cartesian
+from wavetree.model.volume import cartesian, readers
+from wavetree.model.volume.grid import Grid
 
-__all__ = ["cartesian"]
+__all__ = ["Grid", "cartesian", "readers"]

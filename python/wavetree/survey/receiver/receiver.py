@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
 
-from wavetree.config import Configuration
+from wavetree.config import Configuration, load
 from wavetree.errors import unknown_name
 from wavetree.survey.placement import SideSetMesh, checked_medium, coordinates, move_onto_side_set
 from wavetree.survey.receiver.fields import FIELDS
 
-__all__ = ["Code", "Fields", "PointReceiver", "Receiver", "SideSetReceiver"]
+__all__ = ["Code", "Fields", "PointReceiver", "Receiver", "SideSetReceiver", "load_receiver"]
 
 
 def _known_fields(fields: tuple[str, ...]) -> tuple[str, ...]:
@@ -129,3 +132,13 @@ class SideSetReceiver(Receiver):
         codes = {name: getattr(self, name) for name in ("network_code", "station_code", "location_code")}
         resolved: PointReceiver = self.plain(**place, **codes, fields=self.fields)
         return resolved
+
+
+def load_receiver(document: Mapping[str, Any]) -> Any:
+    """Rebuild a receiver that `to_dict` wrote; one that many events have is made once."""
+    return _load(json.dumps(document))
+
+
+@functools.lru_cache(maxsize=4096)
+def _load(text: str) -> Any:
+    return load(json.loads(text))

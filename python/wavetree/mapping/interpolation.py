@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from wavetree.mapping.nodes import node_positions
 from wavetree.mesh import Mesh
-from wavetree.mesh.interpolation import lagrange_matrix
+from wavetree.mesh.interpolation import basis_weights
 
 __all__ = ["interpolation_matrix"]
 
@@ -51,10 +51,7 @@ def interpolation_matrix(inversion_mesh: Mesh, mesh: Mesh) -> csr_array:
             "parts of the medium with region_of_interest."
         ) from error
     order = inversion_mesh.tensor_order
-    weights = np.ones((len(element), 1))
-    for axis in range(mesh.dim):  # x fastest
-        along = lagrange_matrix(order, reference[:, axis])
-        weights = (along[:, :, None] * weights[:, None, :]).reshape(len(element), -1)
+    weights = basis_weights(order, reference)
     dofs = inversion_mesh.dof_map(order)
     columns = dofs.element_dofs[element]
     starts = np.arange(len(element) + 1) * columns.shape[1]

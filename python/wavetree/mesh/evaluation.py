@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from wavetree.mesh.interpolation import lagrange_matrix
+from wavetree.mesh.interpolation import basis_weights
 from wavetree.mesh.mesh import Mesh
 
 __all__ = ["evaluate"]
@@ -44,8 +44,5 @@ def evaluate(mesh: Mesh, fields: Fields, positions: np.ndarray) -> dict[str, np.
     element, reference = mesh.locate(positions)
     n_nodes = next(iter(fields.values())).shape[1]
     order = round(n_nodes ** (1.0 / mesh.dim)) - 1
-    weights = np.ones((len(element), 1))
-    for axis in range(mesh.dim):
-        along = lagrange_matrix(order, reference[:, axis])
-        weights = (along[:, :, None] * weights[:, None, :]).reshape(len(element), -1)
+    weights = basis_weights(order, reference)
     return {name: np.einsum("pn,pn->p", weights, values[element]) for name, values in fields.items()}

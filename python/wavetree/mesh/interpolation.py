@@ -10,6 +10,7 @@ from wavetree import _core
 
 __all__ = [
     "MAX_ORDER",
+    "basis_weights",
     "change_order",
     "derivative_matrix",
     "gll_points",
@@ -71,6 +72,28 @@ def lagrange_matrix(order: int, positions: np.ndarray) -> np.ndarray:
     t = np.asarray(positions, dtype=np.float64)[:, None, None]
     factors = (t - points) / np.where(others, points[:, None] - points, 1.0)
     return np.asarray(np.where(others, factors, 1.0).prod(axis=2))
+
+
+def basis_weights(order: int, reference: np.ndarray) -> np.ndarray:
+    """Evaluate the basis of an element at places in it.
+
+    Parameters
+    ----------
+    order
+        Polynomial order, 1 to 8.
+    reference
+        Reference coordinates (n, dim).
+
+    Returns
+    -------
+    numpy.ndarray
+        Values (n, (order + 1)**dim), x fastest: the weights of nodal values in the value at each place.
+    """
+    weights = np.ones((len(reference), 1))
+    for axis in range(reference.shape[1]):
+        along = lagrange_matrix(order, reference[:, axis])
+        weights = (along[:, :, None] * weights[:, None, :]).reshape(len(reference), -1)
+    return weights
 
 
 @lru_cache(maxsize=MAX_ORDER)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wavetree.mesh.fields import finite_array
-from wavetree.mesh.interpolation import gll_points, lagrange_matrix
+from wavetree.mesh.interpolation import lagrange_derivative_matrix, lagrange_matrix
 
 __all__ = ["facet_basis", "project_along"]
 
@@ -155,32 +155,15 @@ def facet_basis(shape_order: int, reference: np.ndarray) -> tuple[np.ndarray, np
     values, slopes
         (k, nodes) and (k, nodes, m), x fastest.
     """
-    points = gll_points(shape_order)
-    differentiate = _derivative_matrix(points)
     values = [lagrange_matrix(shape_order, x) for x in reference.T]
-    slopes = [v @ differentiate for v in values]
+    slopes = [lagrange_derivative_matrix(shape_order, x) for x in reference.T]
     if len(values) == 1:
         return values[0], slopes[0][:, :, None]
     (x, y), (dx, dy) = values, slopes
-    shape = (len(reference), len(points) ** 2)
+    shape = (len(reference), (shape_order + 1) ** 2)
     # x runs fastest: the last axis before flattening.
     product = [np.einsum("kj,ki->kji", b, a).reshape(shape) for a, b in ((x, y), (dx, y), (x, dy))]
     return product[0], np.stack(product[1:], axis=2)
-
-
-def _derivative_matrix(points: np.ndarray) -> np.ndarray:
-    """Return the derivatives (n, n) of the Lagrange polynomials at their nodes: row = node.
-
-    Notes
-    -----
-    D_ij = w_j / (w_i (x_i - x_j)) with w_j = 1/prod_{k != j}(x_j - x_k); the rows sum to zero.
-    """
-    gaps = points[:, None] - points + np.eye(len(points))
-    weights = 1.0 / gaps.prod(axis=1)
-    matrix = weights / weights[:, None] / gaps
-    np.fill_diagonal(matrix, 0.0)
-    np.fill_diagonal(matrix, -matrix.sum(axis=1))
-    return np.asarray(matrix)
 
 
 def _miss(facets: np.ndarray, shape_order: int, point: np.ndarray, direction: np.ndarray) -> str:

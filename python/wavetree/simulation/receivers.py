@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wavetree.mesh.interpolation import lagrange_matrix
+from wavetree.mesh.interpolation import basis_weights
 from wavetree.simulation import dispersion
 from wavetree.simulation.core import Core
 from wavetree.simulation.placement import check_receivers
@@ -16,7 +16,7 @@ from wavetree.simulation.rows import Operator, Rows, symmetric_pairs
 from wavetree.survey.receiver.fields import FIELDS, ReceiverField
 from wavetree.survey.receiver.receiver import PointReceiver
 
-__all__ = ["Receivers", "basis_weights", "differentiations"]
+__all__ = ["Receivers", "differentiations"]
 
 _BY_PLACE = ("gradient-of-phi", "strain", "stress", "gradient-of-displacement")
 
@@ -187,15 +187,6 @@ class _Elasticity:
     elements: np.ndarray
     weights: np.ndarray
     tensor: np.ndarray
-
-
-def basis_weights(order: int, reference: np.ndarray) -> np.ndarray:
-    """Return the values (n, n_nodes) of an element's basis at reference coordinates (n, dim), x fastest."""
-    weights = np.ones((len(reference), 1))
-    for axis in range(reference.shape[1]):
-        along = lagrange_matrix(order, reference[:, axis])
-        weights = (along[:, :, None] * weights[:, None, :]).reshape(len(reference), -1)
-    return weights
 
 
 def _engineering(dim: int) -> np.ndarray:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wavetree.mesh.interpolation import basis_weights
 from wavetree.simulation import dispersion
 from wavetree.simulation.core import Core
 from wavetree.simulation.placement import source_media
-from wavetree.simulation.receivers import basis_weights
 from wavetree.simulation.rows import Operator, Rows, symmetric_pairs
 from wavetree.simulation.time_axis import TimeAxis
 from wavetree.survey.source.source import PointSource

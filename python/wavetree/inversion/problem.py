@@ -298,9 +298,8 @@ class InverseProblem:
     def space(self) -> Space:
         """Inner product, preconditioner and blocks."""
         inner = weighted_inner(self._weights)
-        # Default changes are a hundredth of what a parameter is in size.
-        sizes = {name: 100.0 * change for name, change in self.mapping.default_changes().items()}
-        return Space(inner, self._precondition, self.mapping.blocks, self._changes, sizes)
+        mapping = self.mapping
+        return Space(inner, self._precondition, mapping.blocks, self._changes, mapping.sizes)
 
     @cached_property
     def _preconditioner(self) -> Preconditioner:

@@ -145,21 +145,26 @@ class BoundMapping:
             total, mass = spread @ total, spread @ mass
         return np.divide(total, mass, out=np.full(len(mass), mean), where=mass > 0.0)
 
-    def default_changes(self) -> dict[str, float]:
-        """Return what each parameter may change at most in a first step, in its own unit.
+    @cached_property
+    def sizes(self) -> dict[str, float]:
+        """How large each parameter is, in its own unit.
 
         Notes
         -----
-        1 % of the mean absolute value, where the parameter enters, for absolute scaling, else 0.01.
+        The mean absolute value, where the parameter enters, for absolute scaling, else 1.
         """
         if self._mapping.scaling != "absolute":
-            return dict.fromkeys(self.parameters, _DEFAULT_CHANGE)
+            return dict.fromkeys(self.parameters, 1.0)
         weights = self._mesh.mass_weights(self._mesh.tensor_order)
         found = {}
         for name in self.parameters:
             there = self._enters[name] * weights
-            found[name] = _DEFAULT_CHANGE * float(np.sum(there * np.abs(self._prior[name])) / np.sum(there))
+            found[name] = float(np.sum(there * np.abs(self._prior[name])) / np.sum(there))
         return found
+
+    def default_changes(self) -> dict[str, float]:
+        """Return what each parameter may change at most in a first step: 1 % of its size."""
+        return {name: _DEFAULT_CHANGE * size for name, size in self.sizes.items()}
 
     def pack(self, nodal: Fields[str, np.ndarray]) -> np.ndarray:
         """Return nodal fields (n_dofs,) by parameter as one flat vector (size,)."""

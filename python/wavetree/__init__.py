@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         boundary,
     )
     from wavetree.simulation.simulation import Simulation
+    from wavetree.sites.settings import LocalSettings, SlurmSettings
     from wavetree.smoothing import ConstantSmoothing, ModelDependentSmoothing
     from wavetree.survey import Event, EventCollection
 
@@ -94,6 +95,7 @@ _PUBLIC = {
     ),
     "wavetree.simulation.boundary": ("=boundary",),
     "wavetree.simulation.simulation": ("Simulation",),
+    "wavetree.sites.settings": ("LocalSettings", "SlurmSettings"),
     "wavetree.smoothing": ("ConstantSmoothing", "ModelDependentSmoothing"),
     "wavetree.survey": ("=survey", "=simple_config", "Event", "EventCollection"),
     "wavetree.testing": ("=testing",),

@@ -24,13 +24,16 @@ __all__: list[str] = [
     "WavefieldStoreFloat32",
     "WavefieldStoreFloat64",
     "adjoint_samples",
+    "copy_rate",
     "dof_map",
     "gll",
     "instruction_sets",
     "locate",
     "mass_weights",
     "max_order",
+    "multiply_add_rate",
     "node_coordinates",
+    "triad_rate",
 ]
 
 class Cancelled(wavetree.errors.Cancelled):
@@ -122,6 +125,7 @@ class SimulationFloat32:
         media: collections.abc.Sequence[Medium],
         instruction_set: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
+        events_in_lanes: bool = False,
     ) -> None: ...
     def adjoint(
         self,
@@ -130,7 +134,7 @@ class SimulationFloat32:
         receivers: collections.abc.Sequence[Series],
         sources: collections.abc.Sequence[Series],
         n_samples: typing.SupportsInt | typing.SupportsIndex,
-        store: WavefieldStoreFloat32,
+        stores: collections.abc.Sequence[WavefieldStoreFloat32],
         control: Control,
     ) -> None:
         """
@@ -143,7 +147,11 @@ class SimulationFloat32:
         Degrees of freedom (n_elements, n_nodes) of a medium.
         """
     def field(
-        self, state: StateFloat32, medium: typing.SupportsInt | typing.SupportsIndex, velocity: bool = False
+        self,
+        state: StateFloat32,
+        medium: typing.SupportsInt | typing.SupportsIndex,
+        velocity: bool = False,
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> numpy.typing.NDArray[numpy.float32]:
         """
         Field, or velocity half a step before, of a medium (n_dofs, n_components).
@@ -156,7 +164,7 @@ class SimulationFloat32:
         receivers: collections.abc.Sequence[Series],
         n_samples: typing.SupportsInt | typing.SupportsIndex,
         source_end: typing.SupportsInt | typing.SupportsIndex,
-        store: WavefieldStoreFloat32,
+        stores: collections.abc.Sequence[WavefieldStoreFloat32],
         energy: numpy.typing.NDArray[numpy.float64] | None,
         control: Control,
     ) -> None:
@@ -164,11 +172,20 @@ class SimulationFloat32:
         Advance a state to a step; samples (n_rows, n_samples) of sources are read, of receivers written.
         """
     def gradient(
-        self, state: StateFloat32, medium: typing.SupportsInt | typing.SupportsIndex
+        self,
+        state: StateFloat32,
+        medium: typing.SupportsInt | typing.SupportsIndex,
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> numpy.typing.NDArray[numpy.float64]:
         """
         Derivative by the coefficients of a medium, (n_coefficients, n_elements, n_nodes).
         """
+    def load(
+        self,
+        state: StateFloat32,
+        values: numpy.typing.NDArray[numpy.float32],
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
     def n_components(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def n_dofs(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def rows(
@@ -177,9 +194,19 @@ class SimulationFloat32:
         positions: numpy.typing.NDArray[numpy.float64],
         point: numpy.typing.NDArray[numpy.int64],
         coefficients: numpy.typing.NDArray[numpy.float64],
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> PointOperator:
         """
         Rows at positions (n_points, dim): point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, 10).
+        """
+    def save(
+        self,
+        state: StateFloat32,
+        out: numpy.typing.NDArray[numpy.float32],
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        Write all that `load` needs to go on from a state, (2, n_values).
         """
     def set_field(
         self,
@@ -200,10 +227,21 @@ class SimulationFloat32:
         """
         An adjoint field at rest after the last step.
         """
+    def stored_values(
+        self, medium: typing.SupportsInt | typing.SupportsIndex
+    ) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Where the values (n_dofs, n_components) of a medium stand among the n_values of a stored field.
+        """
     @property
     def instruction_set(self) -> str: ...
     @property
     def memory_in_bytes(self) -> int: ...
+    @property
+    def n_fields(self) -> int:
+        """
+        Events that run at a time.
+        """
     @property
     def n_values(self) -> int: ...
 
@@ -239,6 +277,7 @@ class SimulationFloat64:
         media: collections.abc.Sequence[Medium],
         instruction_set: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
+        events_in_lanes: bool = False,
     ) -> None: ...
     def adjoint(
         self,
@@ -247,7 +286,7 @@ class SimulationFloat64:
         receivers: collections.abc.Sequence[Series],
         sources: collections.abc.Sequence[Series],
         n_samples: typing.SupportsInt | typing.SupportsIndex,
-        store: WavefieldStoreFloat64,
+        stores: collections.abc.Sequence[WavefieldStoreFloat64],
         control: Control,
     ) -> None:
         """
@@ -260,7 +299,11 @@ class SimulationFloat64:
         Degrees of freedom (n_elements, n_nodes) of a medium.
         """
     def field(
-        self, state: StateFloat64, medium: typing.SupportsInt | typing.SupportsIndex, velocity: bool = False
+        self,
+        state: StateFloat64,
+        medium: typing.SupportsInt | typing.SupportsIndex,
+        velocity: bool = False,
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> numpy.typing.NDArray[numpy.float64]:
         """
         Field, or velocity half a step before, of a medium (n_dofs, n_components).
@@ -273,7 +316,7 @@ class SimulationFloat64:
         receivers: collections.abc.Sequence[Series],
         n_samples: typing.SupportsInt | typing.SupportsIndex,
         source_end: typing.SupportsInt | typing.SupportsIndex,
-        store: WavefieldStoreFloat64,
+        stores: collections.abc.Sequence[WavefieldStoreFloat64],
         energy: numpy.typing.NDArray[numpy.float64] | None,
         control: Control,
     ) -> None:
@@ -281,11 +324,20 @@ class SimulationFloat64:
         Advance a state to a step; samples (n_rows, n_samples) of sources are read, of receivers written.
         """
     def gradient(
-        self, state: StateFloat64, medium: typing.SupportsInt | typing.SupportsIndex
+        self,
+        state: StateFloat64,
+        medium: typing.SupportsInt | typing.SupportsIndex,
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> numpy.typing.NDArray[numpy.float64]:
         """
         Derivative by the coefficients of a medium, (n_coefficients, n_elements, n_nodes).
         """
+    def load(
+        self,
+        state: StateFloat64,
+        values: numpy.typing.NDArray[numpy.float64],
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
     def maximum_time_step(self) -> float: ...
     def n_components(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def n_dofs(self, medium: typing.SupportsInt | typing.SupportsIndex) -> int: ...
@@ -295,9 +347,19 @@ class SimulationFloat64:
         positions: numpy.typing.NDArray[numpy.float64],
         point: numpy.typing.NDArray[numpy.int64],
         coefficients: numpy.typing.NDArray[numpy.float64],
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> PointOperator:
         """
         Rows at positions (n_points, dim): point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, 10).
+        """
+    def save(
+        self,
+        state: StateFloat64,
+        out: numpy.typing.NDArray[numpy.float64],
+        field: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        Write all that `load` needs to go on from a state, (2, n_values).
         """
     def set_field(
         self,
@@ -318,10 +380,21 @@ class SimulationFloat64:
         """
         An adjoint field at rest after the last step.
         """
+    def stored_values(
+        self, medium: typing.SupportsInt | typing.SupportsIndex
+    ) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Where the values (n_dofs, n_components) of a medium stand among the n_values of a stored field.
+        """
     @property
     def instruction_set(self) -> str: ...
     @property
     def memory_in_bytes(self) -> int: ...
+    @property
+    def n_fields(self) -> int:
+        """
+        Events that run at a time.
+        """
     @property
     def n_values(self) -> int: ...
 
@@ -356,6 +429,16 @@ def adjoint_samples(
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
     Adjoint sources by the field at steps 0 to n_steps, from those by samples (n_rows, n_steps).
+    """
+
+def copy_rate(
+    instruction_set: str,
+    n_bytes: typing.SupportsInt | typing.SupportsIndex,
+    threads: typing.SupportsInt | typing.SupportsIndex,
+    seconds: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    Bytes read and written a second by a copy between arrays of n_bytes together, all threads together.
     """
 
 def dof_map(
@@ -400,6 +483,16 @@ def mass_weights(
     Quadrature weight times Jacobian determinant, (n_elements, n_nodes) [m^dim].
     """
 
+def multiply_add_rate(
+    instruction_set: str,
+    single: bool,
+    threads: typing.SupportsInt | typing.SupportsIndex,
+    seconds: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    Floating-point operations a second of multiply-adds in registers, all threads together.
+    """
+
 def node_coordinates(
     points: numpy.typing.NDArray[numpy.float64],
     connectivity: numpy.typing.NDArray[numpy.int64],
@@ -408,6 +501,16 @@ def node_coordinates(
 ) -> numpy.typing.NDArray[numpy.float64]:
     """
     Coordinates of the element nodes, (n_elements, n_nodes, dim) [m].
+    """
+
+def triad_rate(
+    instruction_set: str,
+    n_bytes: typing.SupportsInt | typing.SupportsIndex,
+    threads: typing.SupportsInt | typing.SupportsIndex,
+    seconds: typing.SupportsFloat | typing.SupportsIndex,
+) -> float:
+    """
+    Bytes read and written a second by a + s b into a third array, of n_bytes together, all threads together.
     """
 
 max_order: int = 8

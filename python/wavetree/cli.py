@@ -11,6 +11,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,23 +74,65 @@ def demo(
 
 @app.command()
 def info() -> None:
-    """Print version, instruction sets, threads, MPI and optional packages."""
+    """Print version, instruction sets, threads, MPI, sites and optional packages."""
     from wavetree.simulation.core import default_instruction_set, instruction_sets
     from wavetree.sites.local import usable_cores
+    from wavetree.sites.settings import default_sites, read_sites
 
     with _plain_errors():
         in_use = default_instruction_set()
+        sites = default_sites() | read_sites()
     lines = {
         "wavetree": wavetree.__version__,
         "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "instruction sets": f"{', '.join(instruction_sets())} (in use: {in_use})",
         "threads": f"{usable_cores()} usable of {os.cpu_count()}",
         "MPI": _mpi(),
+        "sites": ", ".join(f"{name} ({site.summary})" for name, site in sites.items()),
     }
     for name, purpose in _OPTIONAL.items():
         lines[name] = f"{_version(name) or 'not installed'} ({purpose})"
     for name, text in lines.items():
         typer.echo(f"{name + ':':<18}{text}")
+
+
+@app.command()
+def benchmark(
+    case: Annotated[
+        str,
+        typer.Option(
+            help="Names of cases with commas between, or all; all but those of 48³ (7 GB) if left out."
+        ),
+    ] = "",
+    quick: Annotated[bool, typer.Option(help="Smaller meshes: seconds in place of minutes.")] = False,
+    threads: Annotated[int, typer.Option(help="Threads of a run.")] = 1,
+    instruction_set: Annotated[
+        str | None, typer.Option(help="Kernel set; the best of the processor if left out.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="float32 or float64.")] = "float32",
+    json: Annotated[Path | None, typer.Option(help="File for all figures, in SI units.")] = None,
+) -> None:
+    """Print how fast time steps are, beside what the machine can do at most.
+
+    Million element-node updates per second and core, order 4, absorbing edges, the time loop alone; GFLOP/s
+    and GB/s by what an update needs; the share of the bound that multiply-adds and the bandwidth of copies
+    set; and the ratio to the goal, as it stands and in proportion to the two machines' bounds.
+    """
+    with _plain_errors():
+        from wavetree.benchmark import Settings, find_cases, run_benchmark
+
+        cases = find_cases(_names(case))
+        settings = Settings(
+            quick=quick,
+            threads=threads,
+            instruction_set=instruction_set,
+            precision=precision,
+            seconds=0.1 if quick else 0.5,
+        )
+        report = run_benchmark(cases, settings)
+        typer.echo(str(report))
+        if json is not None:
+            json.write_text(dumps(report.to_dict(), indent=1))
 
 
 @app.command()

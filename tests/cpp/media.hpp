@@ -43,6 +43,14 @@ Simulation<Real> make_simulation(const Tank& tank, int threads = 1) {
 
 double maximum_time_step(const Tank& tank);
 
+// f(place, value, component) for the values of all dofs of a medium.
+template <class Real, class F>
+void for_dofs(const Medium<Real>& medium, F&& f) {
+    for (Index dof = 0; dof < medium.n_dofs(); ++dof)
+        for (int c = 0; c < medium.n_components(); ++c)
+            f(Index{medium.stiffness().numbering().place(dof)}, medium.stiffness().value(dof, c), c);
+}
+
 // Small tanks: every physics and every pair that couples, in two and three dimensions.
 std::vector<Tank> all_tanks(int order);
 std::string describe(const Tank& tank);  // for messages
@@ -74,8 +82,8 @@ class Shot {
     Shot(const Sim& sim, const std::vector<Rows>& sources, const std::vector<Rows>& receivers)
         : sim_(sim), source_rows_(sources), receiver_rows_(receivers) {
         for (std::size_t m = 0; m < sim.n_media(); ++m) {
-            sources_.push_back(sim.medium(m).points(sources[m].view()));
-            receivers_.push_back(sim.medium(m).points(receivers[m].view()));
+            sources_.push_back(sim.medium(m).points(sources[m].view(), 0));
+            receivers_.push_back(sim.medium(m).points(receivers[m].view(), 0));
         }
     }
 
@@ -90,7 +98,7 @@ class Shot {
     // To step `end` of `n_steps`, with records in place.
     void advance(typename Sim::State& state, Index end, Index n_steps, const Samples& stf, Samples& records,
                  const WavefieldStore<Real>* store = nullptr) const {
-        typename Sim::Forward run{{}, {}, n_steps, source_end, store, energy};
+        typename Sim::Forward run{{}, {}, n_steps, source_end, stores(store), energy};
         records.resize(sim_.n_media());
         for (std::size_t m = 0; m < sim_.n_media(); ++m) {
             records[m].resize(static_cast<std::size_t>(receivers_[m].n_rows() * n_steps));
@@ -106,7 +114,7 @@ class Shot {
                     const WavefieldStore<Real>* store = nullptr) const {
         const Index n_steps = state.step, stride = n_steps + 1;
         Samples by_field(sim_.n_media()), at_sources(sim_.n_media());
-        typename Sim::Adjoint run{{}, {}, stride, store};
+        typename Sim::Adjoint run{{}, {}, stride, stores(store)};
         for (std::size_t m = 0; m < sim_.n_media(); ++m) {
             by_field[m].resize(static_cast<std::size_t>(receivers_[m].n_rows() * stride));
             for (Index row = 0; row < receivers_[m].n_rows(); ++row)
@@ -126,6 +134,10 @@ class Shot {
     mutable Control control{};
 
   private:
+    static typename Sim::Stores stores(const WavefieldStore<Real>* store) {
+        return store ? typename Sim::Stores{store} : typename Sim::Stores{};
+    }
+
     const Sim& sim_;
     const std::vector<Rows>&source_rows_, &receiver_rows_;
     std::vector<PointOperator> sources_, receivers_;

@@ -51,7 +51,9 @@ struct Joint {
     // B φ
     std::vector<double> to_solid(const std::vector<double>& phi) const {
         std::vector<double> r(static_cast<std::size_t>(n_solid * geometry.mesh().dim));
-        coupling.to_solid(1.0, [&](Index dof) { return phi[dof]; }, r.data());
+        coupling.to_solid(
+            1.0, [&](Index dof) { return phi[dof]; },
+            [&](Index dof, int d) -> double& { return r[dof * geometry.mesh().dim + d]; });
         return r;
     }
 
@@ -153,8 +155,10 @@ TEST_CASE("to_fluid is the transpose of to_solid") {
         Random random(3);
         const auto phi = random_values(joint.n_fluid, random), u = random_values(joint.n_solid * dim, random);
         std::vector<double> f(phi.size()), s(u.size());
-        joint.coupling.to_fluid(0.7, [&](Index dof, int d) { return u[dof * dim + d]; }, f.data());
-        joint.coupling.to_solid(0.7, [&](Index dof) { return phi[dof]; }, s.data());
+        joint.coupling.to_fluid(
+            0.7, [&](Index dof, int d) { return u[dof * dim + d]; }, [&](Index dof) -> double& { return f[dof]; });
+        joint.coupling.to_solid(
+            0.7, [&](Index dof) { return phi[dof]; }, [&](Index dof, int d) -> double& { return s[dof * dim + d]; });
         double left = 0.0, right = 0.0;
         for (std::size_t i = 0; i < f.size(); ++i) left += f[i] * phi[i];
         for (std::size_t i = 0; i < s.size(); ++i) right += s[i] * u[i];

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <set>
 
 #include "meshes.hpp"
 #include "reference.hpp"
@@ -19,6 +20,11 @@ namespace {
 double volume(const OwnedMesh& mesh, int order) {
     const Factors factors(Geometry(mesh.view(), order));
     return std::accumulate(factors.mass_weights.begin(), factors.mass_weights.end(), 0.0);
+}
+
+std::set<GeometryClass> classes(const OwnedMesh& mesh, int order) {
+    const Factors factors(Geometry(mesh.view(), order));
+    return {factors.classes.begin(), factors.classes.end()};
 }
 
 double surface(const OwnedMesh& mesh, int order) {
@@ -51,7 +57,7 @@ TEST_CASE("area and perimeter of a sheared box") {
         CAPTURE(order);
         CHECK(volume(mesh, order) == doctest::Approx(6.0 * (1.3 * 0.8 + 0.2 * 0.4)).epsilon(1e-13));
         CHECK(surface(mesh, order) == doctest::Approx(length).epsilon(1e-13));
-        CHECK(Factors(Geometry(mesh.view(), order)).affine);
+        CHECK(classes(mesh, order) == std::set{GeometryClass::affine});
     }
 }
 
@@ -61,7 +67,7 @@ TEST_CASE("volume and surface of a box of hexes in any orientation") {
     reorient(mesh, random);
     CHECK(volume(mesh, 4) == doctest::Approx(6.0).epsilon(1e-13));
     CHECK(surface(mesh, 4) == doctest::Approx(2.0 * (6.0 + 2.0 + 3.0)).epsilon(1e-13));
-    CHECK(Factors(Geometry(mesh.view(), 4)).affine);
+    CHECK(classes(mesh, 4) == std::set{GeometryClass::affine});
 }
 
 TEST_CASE("a polynomial map is integrated exactly") {
@@ -71,7 +77,33 @@ TEST_CASE("a polynomial map is integrated exactly") {
     deform(mesh, [](const Point& x) { return Point{x[0] + a * x[1] * x[1], x[1] + a * x[0] * x[0], 0.0}; });
     for (int order = 2; order <= 8; ++order)
         CHECK(volume(mesh, order) == doctest::Approx(4.0 - 16.0 * a * a).epsilon(1e-13));
-    CHECK_FALSE(Factors(Geometry(mesh.view(), 4)).affine);
+    CHECK(classes(mesh, 4) == std::set{GeometryClass::stored});
+}
+
+TEST_CASE("elements that their corners determine are known as such, with the weights of any element") {
+    for (const auto& n : {std::vector{3, 2}, std::vector{2, 1, 2}})
+        for (int shape_order : {1, 2}) {
+            Random random(5);
+            auto twisted = grid(n, shape_order);
+            deform(twisted, [](const Point& x) {  // linear along each axis
+                return Point{x[0] + 0.1 * x[0] * x[1], x[1] + 0.1 * x[0] * x[1] * (1.0 + x[2]),
+                             x[2] + 0.1 * x[0] * x[1]};
+            });
+            reorient(twisted, random);
+            CHECK(classes(twisted, 4) == std::set{GeometryClass::multilinear});
+            const Geometry geometry(twisted.view(), 4);
+            const Factors factors(geometry);
+            const int dim = static_cast<int>(n.size()), block = dim * dim;
+            std::vector<double> J(static_cast<std::size_t>(geometry.n_nodes() * block));
+            double inverse[9];
+            for (Index e = 0; e < twisted.view().n_elements; ++e) {
+                geometry.jacobians(e, J.data());
+                for (int node = 0; node < geometry.n_nodes(); ++node)
+                    CHECK(
+                        factors.mass_weights[e * geometry.n_nodes() + node] ==
+                        doctest::Approx(geometry.weight(node) * invert(dim, &J[node * block], inverse)).epsilon(1e-13));
+            }
+        }
 }
 
 TEST_CASE("area, volume, perimeter and surface of a quarter annulus") {
@@ -112,7 +144,7 @@ TEST_CASE("outward normals: the divergence theorem on bent boxes") {
     }
 }
 
-TEST_CASE("dxi_dx inverts the map's derivative, coordinates are the map itself") {
+TEST_CASE("Jacobians are the map's derivative, coordinates are the map itself") {
     for (int dim : {2, 3}) {
         CAPTURE(dim);
         auto owned = grid(dim == 2 ? std::vector{2, 1} : std::vector{1, 2, 1}, 3);
@@ -120,16 +152,17 @@ TEST_CASE("dxi_dx inverts the map's derivative, coordinates are the map itself")
         const Mesh mesh = owned.view();
         const int order = 4, n = n_local_nodes(order, dim);
         const Geometry geometry(mesh, order);
-        const Factors factors(geometry);
+        std::vector<double> J(static_cast<std::size_t>(n * dim * dim)), inverse(9);
         const auto x = node_coordinates(geometry);
         double wrong = 0.0, misplaced = 0.0;
-        for (Index e = 0; e < mesh.n_elements; ++e)
+        for (Index e = 0; e < mesh.n_elements; ++e) {
+            geometry.jacobians(e, J.data());
             for (int node = 0; node < n; ++node) {
                 const auto xi = node_position(order, dim, node);
                 const auto at = map_point(mesh, e, xi.data());
                 for (int d = 0; d < dim; ++d)
                     misplaced = std::max(misplaced, std::abs(at[d] - x[(e * n + node) * dim + d]));
-                const double* inverse = &factors.dxi_dx[(e * n + node) * dim * dim];
+                invert(dim, &J[node * dim * dim], inverse.data());
                 for (int a = 0; a < dim; ++a) {
                     // A small move along ξ_a must come back as that move.
                     constexpr double h = 1e-6;
@@ -144,6 +177,7 @@ TEST_CASE("dxi_dx inverts the map's derivative, coordinates are the map itself")
                     }
                 }
             }
+        }
         CHECK(misplaced < 1e-14);
         CHECK(wrong < 1e-8);
     }

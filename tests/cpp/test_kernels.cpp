@@ -16,16 +16,16 @@ using tests::random_values;
 namespace {
 
 template <class Real>
-int count(const KernelSet& set, PhysicsId physics, GeometryClass geometry) {
+int count(const KernelSet& set, PhysicsId physics, GeometryClass geometry, Lanes lanes) {
     int found = 0;
     for (int dim = 1; dim <= 4; ++dim)
         for (int order = 0; order <= 12; ++order) {
             ElementKernels<Real> kernels;
-            if (!find_kernels<Real>(set, {physics, dim, order, geometry}, kernels)) continue;
+            if (!find_kernels<Real>(set, {physics, dim, order, geometry, lanes}, kernels)) continue;
             ++found;
             CHECK(static_cast<bool>(kernels.apply));
             CHECK(static_cast<bool>(kernels.accumulate) == (physics != PhysicsId::diffusion));
-            CHECK(kernels.width >= 1);
+            CHECK(kernels.width == width<Real>(set));
         }
     return found;
 }
@@ -36,9 +36,10 @@ int count(const KernelSet& set, PhysicsId physics, GeometryClass geometry) {
 // looks at the build's budget (4 minutes on 2 cores, 10 MB).
 TEST_CASE("the number of instantiated kernels") {
     // On the general path three wave physics, two dimensions, eight orders, two precisions; diffusion in double
-    // alone. For constant Jacobians acoustic and elastic waves, three orders, in float, on the wide sets.
-    constexpr int general = 3 * 2 * 8 * 2 + 2 * 8, affine = 2 * 2 * 3;
-    const std::map<std::string, int> expected = {{"base", general}, {"v3", general + affine}, {"v4", general + affine}};
+    // alone. On the wide sets acoustic and elastic waves, three orders, in float: affine and multilinear elements, and
+    // affine and other ones with events in lanes.
+    constexpr int general = 3 * 2 * 8 * 2 + 2 * 8, fast = 2 * 2 * 3 * 4;
+    const std::map<std::string, int> expected = {{"base", general}, {"v3", general + fast}, {"v4", general + fast}};
     std::set<std::string> names;
     for (const KernelSet* set : compiled_kernel_sets()) CHECK(names.insert(set->name).second);
     for (const std::string& name : names) CHECK(expected.count(name) == 1);
@@ -48,8 +49,10 @@ TEST_CASE("the number of instantiated kernels") {
         int total = 0;
         for (PhysicsId physics :
              {PhysicsId::acoustic, PhysicsId::elastic, PhysicsId::anisotropic, PhysicsId::diffusion})
-            for (GeometryClass geometry : {GeometryClass::affine, GeometryClass::stored})
-                total += count<float>(*set, physics, geometry) + count<double>(*set, physics, geometry);
+            for (GeometryClass geometry : {GeometryClass::affine, GeometryClass::multilinear, GeometryClass::stored})
+                for (Lanes lanes : {Lanes::elements, Lanes::events})
+                    total +=
+                        count<float>(*set, physics, geometry, lanes) + count<double>(*set, physics, geometry, lanes);
         CHECK(total == expected.at(set->name));
     }
 }
@@ -71,25 +74,25 @@ TEST_CASE("kernel sets by name") {
 TEST_CASE_TEMPLATE("the time update on any range", Real, float, double) {
     const Index n = 103, begin = 3, end = 100;
     const double tolerance = sizeof(Real) == 4 ? 1e-6 : 1e-15;
-    for (const KernelSet* set : usable_kernel_sets()) {
-        CAPTURE(set->name);
-        Random random(9);
-        std::vector<AlignedVector<Real>> x;
-        for (int i = 0; i < 5; ++i) {
-            const auto values = random_values(n, random);
-            x.emplace_back(values.begin(), values.end());
+    for (const KernelSet* set : usable_kernel_sets())
+        for (int each : {1, 3, 16}) {
+            CAPTURE(set->name);
+            CAPTURE(each);
+            Random random(9);
+            const auto values = [&](Index count) {
+                const auto x = random_values(count, random);
+                return AlignedVector<Real>(x.begin(), x.end());
+            };
+            auto u = values(n * each), z = values(n * each);
+            const auto a = values(n), b = values(n), u_before = u, z_before = z;
+            const auto kernels = update_kernels<Real>(*set);
+            kernels.damp(&z[begin * each], &a[begin], end - begin, each);
+            kernels.advance(&u[begin * each], &z[begin * each], &b[begin], end - begin, each);
+            for (Index i = 0; i < n * each; ++i) {
+                const bool inside = i / each >= begin && i / each < end;
+                const double damped = inside ? double(a[i / each]) * z_before[i] : double(z_before[i]);
+                CHECK(std::abs(z[i] - damped) <= tolerance);
+                CHECK(std::abs(u[i] - (u_before[i] - (inside ? b[i / each] * damped : 0.0))) <= tolerance);
+            }
         }
-        const auto old = x;
-        const Real dt = Real(0.37);
-        update_kernel<Real> (*set)({x[0].data(), x[1].data(), x[2].data(), x[3].data(), x[4].data(), dt}, begin, end);
-        CHECK(x[3] == old[3]);
-        CHECK(x[4] == old[4]);
-        for (Index i = 0; i < n; ++i) {
-            const bool inside = i >= begin && i < end;
-            const double w = double(old[3][i]) * old[1][i] - double(old[4][i]) * old[2][i];
-            CHECK(std::abs(x[1][i] - (inside ? w : double(old[1][i]))) <= tolerance);
-            CHECK(std::abs(x[0][i] - (old[0][i] + (inside ? double(dt) * w : 0.0))) <= tolerance);
-            CHECK(x[2][i] == (inside ? Real(0) : old[2][i]));
-        }
-    }
 }

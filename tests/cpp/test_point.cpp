@@ -214,7 +214,7 @@ TEST_CASE("inject is the transpose of sample, scaled, and adds") {
         double left = 0.0, right = 0.0;
         for (Index row = 0; row < n; ++row) {
             left += -3.0 * v[row] * read(points, row, u);
-            points.inject(row, -3.0 * v[row], injected.data());
+            points.inject(row, -3.0 * v[row], [&](Index i, double value) { injected[i] += value; });
         }
         for (std::size_t i = 0; i < u.size(); ++i) right += u[i] * (injected[i] - 1.0);
         CHECK(std::abs(left - right) < 1e-12 * n);

@@ -27,7 +27,8 @@ struct DenseMedium {
         const auto mass = reference.mass(coefficients.data());
         const std::size_t n = medium.n_components(), size = mass.size() * n;
         for (std::size_t i = 0; i < size; ++i)
-            root.push_back(medium.free()[i / n] ? 1.0 / std::sqrt(mass[i / n]) : 0.0);
+            root.push_back(medium.free()[medium.stiffness().numbering().place(i / n)] ? 1.0 / std::sqrt(mass[i / n])
+                                                                                      : 0.0);
         K = assemble(size, size, [&](const auto& u) { return reference.stiffness(medium.physics().id, k, u); });
         for (std::size_t i = 0; i < size; ++i)
             for (std::size_t j = 0; j < size; ++j) K(i, j) *= (root[i] > 0.0) * (root[j] > 0.0);
@@ -131,7 +132,9 @@ TEST_CASE("the bound of the coupled operator") {
             const Coupling coupling = make_coupling(tank, sim);
             const Dense B = assemble(solid.K.rows, fluid.K.rows, [&](const auto& phi) {
                 std::vector<double> r(solid.K.rows);
-                coupling.to_solid(1.0, [&](Index dof) { return phi[dof]; }, r.data());
+                coupling.to_solid(
+                    1.0, [&](Index dof) { return phi[dof]; },
+                    [&](Index dof, int d) -> double& { return r[dof * tank.dim() + d]; });
                 return r;
             });
             const double exact = coupled_eigenvalue(fluid, solid, B);
@@ -153,10 +156,9 @@ TEST_CASE("the coupled operator is symmetric and positive semidefinite in its in
     const std::size_t n_f = sim.medium(0).stiffness().size(), n = n_f + sim.medium(1).stiffness().size();
     Random random(5);
     const auto field = [&] {
-        const auto values = random_values(static_cast<Index>(n), random);
-        EigenProblem::Vector x(values.begin(), values.end());
-        for (std::size_t m : {0, 1})  // copies are not part of the field
-            std::fill(x.begin() + (m ? n_f : 0) + sim.medium(m).n_values(), x.begin() + (m ? n : n_f), 0.0);
+        EigenProblem::Vector x(n);
+        for (std::size_t m : {0, 1})
+            for_dofs(sim.medium(m), [&](Index, Index i, int) { x[(m ? n_f : 0) + i] = random_values(1, random)[0]; });
         return x;
     };
     const auto inner = [&](EigenProblem::Vector x, EigenProblem::Vector y) {

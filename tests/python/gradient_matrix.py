@@ -242,7 +242,7 @@ def source_maps(simulation: Simulation) -> tuple[Callable, Callable, tuple[int, 
         given = zip(sources.operators, sources.samples(functions), strict=True)
         read = zip(receivers.operators, samples, strict=True)
         series = [rows.series(f) for rows, f in given], [rows.series(s) for rows, s in read]
-        core.compiled.forward(core.compiled.start(dt), n, *series, n, n, None, None, _core.Control())
+        core.compiled.forward(core.compiled.start(dt), n, *series, n, n, [], None, _core.Control())
         records = receivers.records(samples, simulation._filtered)
         return np.concatenate([records[field].ravel() for field in shapes])
 
@@ -254,7 +254,7 @@ def source_maps(simulation: Simulation) -> tuple[Callable, Callable, tuple[int, 
         given = zip(receivers.operators, by_sample, strict=True)
         read = zip(sources.operators, found, strict=True)
         series = [rows.adjoint_series(dt, s) for rows, s in given], [rows.series(f) for rows, f in read]
-        core.compiled.adjoint(core.compiled.start_adjoint(dt, n), 0, *series, n + 1, None, _core.Control())
+        core.compiled.adjoint(core.compiled.start_adjoint(dt, n), 0, *series, n + 1, [], _core.Control())
         result = np.zeros((len(simulation.sources), n))
         for rows, numbers in zip(found, sources._row_source, strict=True):
             result[numbers] = rows[:, :n]

@@ -141,7 +141,7 @@ def leftovers(path: Path) -> list[Path]:
 
 
 def random_times(generator: np.random.Generator, duration: float) -> float:
-    return float(generator.uniform(0.0, 0.4 * duration))
+    return float(generator.uniform(0.0, 0.6 * duration))
 
 
 def kill_one(folder: Path, kills: int, generator: np.random.Generator) -> dict[str, Any]:

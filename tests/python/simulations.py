@@ -72,7 +72,7 @@ def evolve(
     for part, (field, velocity) in enumerate(zip(fields, velocities, strict=True)):
         compiled.set_field(state, part, np.ascontiguousarray(field, dtype=core.precision))
         compiled.set_field(state, part, np.ascontiguousarray(velocity, dtype=core.precision), True)
-    compiled.forward(state, n_steps, [], [], n_steps, n_steps, None, None, _core.Control())
+    compiled.forward(state, n_steps, [], [], n_steps, n_steps, [], None, _core.Control())
     return [compiled.field(state, part) for part in range(len(core.parts))]
 
 

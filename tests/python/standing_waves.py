@@ -72,7 +72,7 @@ class StandingWave:
         state, squares = self.start(dt), []
         for quarters in QUARTERS:
             end = quarters * per_quarter
-            self.core.compiled.forward(state, end, [], [], end, end, None, None, _core.Control())
+            self.core.compiled.forward(state, end, [], [], end, end, [], None, _core.Control())
             squares.append(
                 [self._square(part, state, np.cos(angle * end)) for part in range(len(self.fields))]
             )

@@ -55,6 +55,7 @@ def test_info_says_what_is_installed() -> None:
     assert "base" in lines["instruction sets"] and sets[-1].rstrip(")") in ("v4", "v3", "base")
     assert int(lines["threads"].split()[0]) >= 1
     assert "mpi4py" in lines["MPI"]
+    assert lines["sites"].split(",")[0].strip() == "local (this machine)"
     assert pytest.__version__ in lines["pytest"]
 
 

@@ -113,7 +113,7 @@ def test_an_isotropic_tensor_is_the_isotropic_solid(dim):
     fields = []
     for wave in waves:
         state = wave.start(0.5 * waves[0].limit)
-        wave.core.compiled.forward(state, 200, [], [], 200, 200, None, None, _core.Control())
+        wave.core.compiled.forward(state, 200, [], [], 200, 200, [], None, _core.Control())
         fields.append(wave.core.compiled.field(state, 0))
     assert relative(fields[1], fields[0]) < 1e-12
     assert relative(fields[0], waves[0].fields[0]) > 0.1

@@ -95,7 +95,7 @@ def test_energy_of_a_standing_wave(medium, dim, record_property):
     wave = StandingWave(fill(mesh, 6, *filling), mode)
     dt, n = 0.8 * wave.limit, 200
     found = np.zeros(n)
-    wave.core.compiled.forward(wave.start(dt), n, [], [], n, n, None, found, _core.Control())
+    wave.core.compiled.forward(wave.start(dt), n, [], [], n, n, [], found, _core.Control())
     weight = 0.0
     for part, field, mass in zip(wave.core.parts, wave.fields, wave.mass, strict=True):
         x = mesh.node_coordinates(6)[part.elements].reshape(-1, dim)

@@ -75,8 +75,7 @@ def point_maps(simulation: Simulation) -> tuple[Callable, Callable, tuple, tuple
 
     def rows(places: np.ndarray) -> Operator:
         collected = Rows()
-        for place in places:
-            collected.add(place, [phi])
+        collected.add(places, [phi])
         return collected.compile(core, 0)
 
     def run(sources: np.ndarray, samples: np.ndarray, receivers: np.ndarray) -> np.ndarray:
@@ -86,7 +85,7 @@ def point_maps(simulation: Simulation) -> tuple[Callable, Callable, tuple, tuple
         series = [[rows(sources).series(driving)], [rows(receivers).series(records)]]
         state = core.compiled.start(dt)
         core.compiled.forward(
-            state, n_steps + 1, *series, n_steps + 1, n_steps + 1, None, None, _core.Control()
+            state, n_steps + 1, *series, n_steps + 1, n_steps + 1, [], None, _core.Control()
         )
         return records[:, 1:]
 

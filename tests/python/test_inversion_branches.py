@@ -253,10 +253,9 @@ def test_a_branch_that_another_process_holds_is_waited_for(
 
 
 def _held_by_init() -> dict[str, Any]:
-    from wavetree.inversion.lease import _host, _start_time
+    from wavetree.process import name_process
 
-    host, boot = _host()
-    return {"host": host, "boot": boot, "process": 1, "started": _start_time(1), "token": "x"}
+    return {**name_process(1), "token": "x"}
 
 
 def test_two_processes_advance_two_branches_and_share_one(project: Project) -> None:

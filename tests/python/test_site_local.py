@@ -4,24 +4,30 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wavetree.errors import Cancelled
-from wavetree.sites.local import Control, Job, LocalSite, usable_cores
+from wavetree.sites.local import LocalSite, usable_cores
+from wavetree.sites.protocol import Control, Job, Work
 
 EXIT = """
 import logging, sys, time
 logging.basicConfig()
 from pathlib import Path
-from wavetree.sites.local import Job, LocalSite
+from wavetree.sites.local import LocalSite
+from wavetree.sites.protocol import Job, Work
 site = LocalSite(1)
-def run(folder, control):
-    while {stop}:
-        time.sleep(0.01)
-site.submit([Job("a", "slow", Path(sys.argv[1]), run), Job("b", "next", Path(sys.argv[1]) / "b", run)])
+class Task:
+    outputs = ("out",)
+    def run(self, folder, control, threads):
+        while {stop}:
+            time.sleep(0.01)
+work = (Work(Task(), Path(sys.argv[1])),)
+site.submit(Job(key, key, Path(sys.argv[1]) / key, work) for key in ("slow", "next"))
 time.sleep(0.05)
 """
 
@@ -31,6 +37,22 @@ def site() -> Any:
     site = LocalSite(2)
     yield site
     site.shutdown()
+
+
+class Call:
+    """A task that calls a function."""
+
+    outputs = ("never made",)
+
+    def __init__(self, function: Callable[[Path, Any], None]) -> None:
+        self._function = function
+
+    def run(self, folder: Path, control: Any, threads: int = 1) -> None:
+        self._function(folder, control)
+
+
+def job(key: str, label: str, folder: Path, function: Callable[[Path, Any], None], **more: Any) -> Job:
+    return Job(key, label, folder, (Work(Call(function), folder),), **more)
 
 
 def finish(site: LocalSite, *keys: str) -> None:
@@ -61,8 +83,8 @@ def test_submit_returns_at_once_and_jobs_run_side_by_side(site: LocalSite, tmp_p
         gate.wait(10)
         (folder / "out").write_text("x")
 
-    site.submit(Job(k, k, tmp_path / k, run) for k in "ab")
-    site.submit([Job("c", "c", tmp_path / "c", lambda folder, control: None)])
+    site.submit(job(k, k, tmp_path / k, run) for k in "ab")
+    site.submit([job("c", "c", tmp_path / "c", lambda folder, control: None)])
     while site.status("a").progress != 0.5:
         time.sleep(0.001)
     assert site.status("a").state == "running" and site.status("c").state == "queued"
@@ -84,7 +106,7 @@ def test_threads_of_jobs_share_the_cores(site: LocalSite, tmp_path: Path) -> Non
         with lock:
             running[0] -= 1
 
-    site.submit(Job(str(k), str(k), tmp_path / str(k), run, threads=3) for k in range(3))
+    site.submit(job(str(k), str(k), tmp_path / str(k), run, threads=3) for k in range(3))
     finish(site, "0", "1", "2")
     assert most[0] == 1
     assert LocalSite().cores == usable_cores() >= 1
@@ -100,7 +122,7 @@ def test_failures_are_named_with_their_log(site: LocalSite, tmp_path: Path) -> N
     def bad_input(folder: Path, control: Control) -> None:
         raise ValueError("receiver outside")
 
-    site.submit([Job("a", "shot a", tmp_path / "a", bad_luck), Job("b", "b", tmp_path / "b", bad_input)])
+    site.submit([job("a", "shot a", tmp_path / "a", bad_luck), job("b", "b", tmp_path / "b", bad_input)])
     finish(site, "a", "b")
     status = site.status("a")
     assert (status.state, status.message, status.repeatable) == ("failed", "energy grows at step 7", True)
@@ -112,13 +134,13 @@ def test_failures_are_named_with_their_log(site: LocalSite, tmp_path: Path) -> N
 
 def test_a_folder_that_cannot_be_made_fails_the_job(site: LocalSite, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    site.submit([Job("a", "a", tmp_path / "file" / "a", lambda folder, control: None)])
+    site.submit([job("a", "a", tmp_path / "file" / "a", lambda folder, control: None)])
     finish(site, "a")
     assert site.status("a").state == "failed" and "cannot write to" in site.status("a").message
 
 
 def test_cancel_stops_running_and_queued_jobs(site: LocalSite, tmp_path: Path) -> None:
-    site.submit(Job(k, k, tmp_path / k, until_cancelled) for k in "abc")
+    site.submit(job(k, k, tmp_path / k, until_cancelled) for k in "abc")
     while site.status("b").state != "running":
         time.sleep(0.001)
     site.cancel(["c", "a"])
@@ -127,13 +149,13 @@ def test_cancel_stops_running_and_queued_jobs(site: LocalSite, tmp_path: Path) -
     site.cancel()
     finish(site, "b")
     assert site.status("b").state == "cancelled" and not (tmp_path / "c").exists()
-    site.submit([Job("c", "c", tmp_path / "c", lambda folder, control: None)])
+    site.submit([job("c", "c", tmp_path / "c", lambda folder, control: None)])
     finish(site, "c")
     assert site.status("c").state == "done"
 
 
 def test_wall_time_fails_the_job(site: LocalSite, tmp_path: Path) -> None:
-    site.submit([Job("a", "a", tmp_path, until_cancelled, wall_time_in_seconds=0.02)])
+    site.submit([job("a", "a", tmp_path, until_cancelled, wall_time_in_seconds=0.02)])
     finish(site, "a")
     status = site.status("a")
     assert status.state == "failed" and "wall_time_in_seconds_per_job = 0.02" in status.message
@@ -141,16 +163,16 @@ def test_wall_time_fails_the_job(site: LocalSite, tmp_path: Path) -> None:
 
 
 def test_completion_wakes_the_waiter(site: LocalSite, tmp_path: Path) -> None:
-    site.submit([Job("a", "a", tmp_path, lambda folder, control: time.sleep(0.05))])
+    site.submit([job("a", "a", tmp_path, lambda folder, control: time.sleep(0.05))])
     start = time.monotonic()
     assert site.wait(["a"], 30) == ["a"] and time.monotonic() - start < 5
     assert site.wait([], 30) == []
 
 
 def test_wrong_use(site: LocalSite, tmp_path: Path) -> None:
-    site.submit([Job("job_1", "a", tmp_path, until_cancelled)])
+    site.submit([job("job_1", "a", tmp_path, until_cancelled)])
     with pytest.raises(ValueError, match=r"'job_1' is (queued|running) already"):
-        site.submit([Job("job_1", "a", tmp_path, until_cancelled)])
+        site.submit([job("job_1", "a", tmp_path, until_cancelled)])
     with pytest.raises(ValueError, match="unknown job 'job_2'; did you mean 'job_1'"):
         site.status("job_2")
     site.shutdown()

@@ -20,7 +20,9 @@ PYTHON = {
     "user_function": {"config", "errors"},
     "domain": {"config", "errors"},
     "optimize": {"config", "errors"},
-    "sites": {"config", "errors"},
+    "process": set(),
+    "sites": {"config", "errors", "process"},
+    "worker": {"process", "simulation", "sites", "survey"},
     "data": {"config", "errors", "survey"},
     "survey": {"config", "data", "errors"},
     "misfit": {"config", "data", "errors", "user_function"},
@@ -34,7 +36,8 @@ PYTHON = {
     "mapping": {"config", "errors", "mesh", "model", "simulation", "user_function"},
     "smoothing": {"_core", "config", "errors", "mesh", "simulation"},
     "inversion": {
-        *("arrays", "config", "data", "errors", "mapping", "mesh", "misfit", "optimize", "project"),
+        *("arrays", "config", "data", "errors", "mapping", "mesh", "misfit", "optimize", "process"),
+        "project",
         *("simulation", "smoothing", "survey"),
     },
     "project": {
@@ -55,7 +58,8 @@ PYTHON = {
     "testing": {"data", "errors", "misfit", "model", "simulation"},
     "viz": {"data", "domain", "errors", "inversion", "mesh", "model", "project", "simulation", "survey"},
     "demo": {"__init__", "errors", "project"},
-    "cli": {"__init__", "demo", "errors", "mesh", "model", "simulation", "sites"},
+    "benchmark": {"config", "errors", "mesh", "simulation", "survey"},
+    "cli": {"__init__", "benchmark", "demo", "errors", "mesh", "model", "simulation", "sites"},
     "namespace": {"__init__"},
     "__init__": set(),
 }
@@ -64,7 +68,7 @@ CORE_USERS = {"mesh", "simulation", "smoothing"}
 OTHERS = {
     "optimize": {"numpy", "scipy", "pydantic"},
     "misfit": {"numpy", "scipy", "pydantic"},
-    "sites": set(),
+    "sites": {"pydantic", "tomli"},
     "data/resample.py": {"numpy", "scipy"},
     "data/frequency_band.py": {"numpy", "scipy", "pydantic"},
     "project/store.py": set(),

@@ -22,7 +22,9 @@ from wavetree.simulation.configuration import (
     WavefieldCompression,
     WaveformSimulationConfiguration,
 )
+from wavetree.simulation.core import make_core
 from wavetree.simulation.medium import fastest_velocity, medium
+from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.time_axis import TimeAxis, maximum_time_step
 from wavetree.simulation.validation import check_geometry, check_resolution, check_time_step
 from wavetree.simulation.validation.time_step import element_limits
@@ -138,6 +140,23 @@ def test_memory_is_what_is_written(project: Project) -> None:
     assert found.gradient_disk == mesh and found.n_events == 2
     assert "subsampled wavefield (every 3 steps)" in str(found)
     assert found.gradient_memory > found.forward_memory > found.plan.memory_in_bytes
+
+
+def test_memory_of_a_run_counts_what_python_keeps() -> None:
+    mesh = filled(box_mesh(((0.0, 1.0), (0.0, 1.0)), (20, 10)))
+    axis, ricker = TimeAxis(0.0, 1e-6, 10), Ricker(1e3)
+    source = ScalarPoint2D(x=0.5, y=0.5, f=1.0, source_time_function=ricker)
+    span = WaveformSimulationConfiguration(end_time_in_seconds=1e-5)
+    plan, nodes = Simulation(mesh, [source], [], span, time_axis=axis).plan(), 200 * 25
+    compiled = make_core(medium(mesh, 4), (), "float32", 1).compiled.memory_in_bytes
+    # Two fields, two coefficients and the sponge's origin, in 8 bytes; few points, corners and sides.
+    kept = plan.memory_in_bytes - compiled - 5 * 8 * nodes
+    assert 0 < kept < 0.1 * 5 * 8 * nodes
+    # Stiffness sums of 4 bytes; 2 coefficients twice and 2 parameters three times; two sums by degree of
+    # freedom, and two fields, in which some places are free.
+    fields = plan.gradient_in_bytes - 4 * nodes - 8 * (2 * 2 + 3 * 2) * nodes - 16 * 81 * 41
+    assert fields == 2 * plan.snapshot_in_bytes
+    assert 4 * 81 * 41 <= plan.snapshot_in_bytes < 1.1 * 4 * 81 * 41
 
 
 # -- geometry --------------------------------------------------------------------------------------

@@ -39,4 +39,5 @@ PYBIND11_MODULE(_core, m) {
     bind_mesh(m);
     bind_simulation(m);
     bind_diffusion(m);
+    bind_machine(m);
 }

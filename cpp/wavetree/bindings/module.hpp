@@ -18,6 +18,7 @@ void bind_basis(py::module_& m);
 void bind_mesh(py::module_& m);
 void bind_simulation(py::module_& m);
 void bind_diffusion(py::module_& m);
+void bind_machine(py::module_& m);
 
 // A view of the caller's arrays; they must outlive it.
 Mesh mesh_view(const Array<double>& points, const Array<Index>& connectivity, int shape_order);

@@ -103,9 +103,11 @@ class BoundSimulation {
     using State = typename Sim::State;
 
     BoundSimulation(const Array<double>& points, const Array<Index>& connectivity, int shape_order, int order,
-                    const std::vector<MediumArrays>& media, const std::string& instruction_set, int threads)
+                    const std::vector<MediumArrays>& media, const std::string& instruction_set, int threads,
+                    bool events_in_lanes)
         : points_(points), connectivity_(connectivity) {
-        MeshSetup mesh{mesh_view(points_, connectivity_, shape_order), order, instruction_set, threads};
+        MeshSetup mesh{mesh_view(points_, connectivity_, shape_order), order, instruction_set, threads,
+                       events_in_lanes ? Lanes::events : Lanes::elements};
         std::vector<MediumSetup> setups;
         for (const MediumArrays& medium : media)
             setups.push_back(medium.view(mesh.mesh.n_elements, mesh.mesh.dim, n_local_nodes(order, mesh.mesh.dim)));
@@ -121,9 +123,10 @@ class BoundSimulation {
     }
 
     PointOperator rows(std::size_t m, const Array<double>& positions, const Array<Index>& point,
-                       const Array<double>& coefficients) const {
+                       const Array<double>& coefficients, int field) const {
         const int dim = static_cast<int>(points_.shape(1));
         expect_shape(positions, "positions", {-1, dim});
+        check_field(field);
         expect_shape(point, "point", {-1});
         const bool second = coefficients.ndim() == 3 && coefficients.shape(2) == n_space_derivatives(dim, 2);
         const int highest = second ? 2 : 1;
@@ -134,52 +137,99 @@ class BoundSimulation {
                 throw InputError("point names position " + std::to_string(point.at(i)) + "; there are " +
                                  std::to_string(positions.shape(0)));
         return medium(m).points(
-            {positions.shape(0), positions.data(), point.size(), point.data(), coefficients.data(), highest});
+            {positions.shape(0), positions.data(), point.size(), point.data(), coefficients.data(), highest}, field);
     }
 
-    Array<Real> field(const State& state, std::size_t m, bool velocity) const {
-        const auto& values = velocity ? state.fields.at(m).w : state.fields.at(m).u;
+    Array<Real> field(const State& state, std::size_t m, bool velocity, int field) const {
+        const auto& u = state.fields.at(m).u;
+        check_field(field);
         Array<Real> out({medium(m).n_dofs(), Index{medium(m).n_components()}});
-        std::copy_n(values.begin(), out.size(), out.mutable_data());
+        Real* to = out.mutable_data();
+        for (Index dof = 0; dof < medium(m).n_dofs(); ++dof)
+            for (int c = 0; c < medium(m).n_components(); ++c) {
+                const Index i = medium(m).stiffness().value(dof, c) + field;
+                *to++ = velocity ? static_cast<Real>(medium(m).velocity(state.fields[m], state.schemes[m], i)) : u[i];
+            }
         return out;
     }
 
+    py::array_t<Index> stored_values(std::size_t m) const {
+        Index first = 0;
+        for (std::size_t k = 0; k < m && k < sim_->n_media(); ++k) first += medium(k).n_values();
+        const Medium<Real>& of = medium(m);
+        py::array_t<Index> out({of.n_dofs(), Index{of.n_components()}});
+        Index* to = out.mutable_data();
+        for (Dof place : of.stiffness().numbering().places())
+            for (int c = 0; c < of.n_components(); ++c) *to++ = first + c * of.n_places() + place;
+        return out;
+    }
+
+    // Field and momentum as the time steps have them: every medium's values, see `Medium::store`.
+    void save(const State& state, py::array_t<Real, py::array::c_style> out, int field) const {
+        check_field(field);
+        expect_shape(out, "out", {2, sim_->n_values()});
+        Real* to = out.mutable_data();
+        for (auto values : {&Field<Real>::u, &Field<Real>::z})
+            for (std::size_t m = 0; m < sim_->n_media(); to += medium(m++).n_values())
+                medium(m).store(state.fields[m].*values, field, to);
+    }
+
+    void load(State& state, const Array<Real>& from, int field) const {
+        check_field(field);
+        expect_shape(from, "from", {2, sim_->n_values()});
+        const Real* values = from.data();
+        for (auto to : {&Field<Real>::u, &Field<Real>::z})
+            for (std::size_t m = 0; m < sim_->n_media(); values += medium(m++).n_values())
+                medium(m).restore(values, field, state.fields[m].*to);
+        for (std::size_t m = 0; m < sim_->n_media(); ++m) medium(m).stiffness().spread(state.fields[m].u.data());
+    }
+
     void set_field(State& state, std::size_t m, const Array<Real>& values, bool velocity) const {
+        const Stiffness<Real>& stiffness = medium(m).stiffness();
         expect_shape(values, "values", {medium(m).n_dofs(), medium(m).n_components()});
-        auto& to = velocity ? state.fields.at(m).w : state.fields.at(m).u;
-        std::copy_n(values.data(), values.size(), to.begin());
-        if (!velocity) medium(m).stiffness().spread(to.data());
+        const Real* from = values.data();
+        for (Index dof = 0; dof < medium(m).n_dofs(); ++dof)
+            for (int c = 0; c < medium(m).n_components(); ++c, ++from) {
+                const Index i = stiffness.value(dof, c);
+                if (velocity)
+                    medium(m).set_velocity(state.fields[m], state.schemes[m], i, *from);
+                else
+                    state.fields[m].u[i] = *from;
+            }
+        stiffness.spread(state.fields[m].u.data());
     }
 
     void forward(State& state, Index end, std::vector<Series>& sources, std::vector<Series>& receivers, Index n_samples,
-                 Index source_end, StoreArrays<Real>* store, std::optional<Array<double>> energy,
+                 Index source_end, std::vector<StoreArrays<Real>*>& stores, std::optional<Array<double>> energy,
                  Control& control) const {
-        WavefieldStore<Real> view{};
-        if (store) view = store->view(sim_->n_values());
+        const auto views = of_stores(stores);
         if (energy) expect_shape(*energy, "energy", {n_samples});
         if (end > n_samples) throw InputError("end is beyond the samples of sources and receivers");
-        typename Sim::Forward run{
-            of_sources(sources, n_samples), of_receivers(receivers, n_samples),       n_samples, source_end,
-            store ? &view : nullptr,        energy ? energy->mutable_data() : nullptr};
+        typename Sim::Forward run{of_sources(sources, n_samples),
+                                  of_receivers(receivers, n_samples),
+                                  n_samples,
+                                  source_end,
+                                  pointers(views),
+                                  energy ? energy->mutable_data() : nullptr};
         run_released(control, [&](Watch& watch) { sim_->forward(state, end, run, watch); });
     }
 
     void adjoint(State& state, Index begin, std::vector<Series>& receivers, std::vector<Series>& sources,
-                 Index n_samples, StoreArrays<Real>* store, Control& control) const {
+                 Index n_samples, std::vector<StoreArrays<Real>*>& stores, Control& control) const {
         if (state.step >= n_samples) throw InputError("the adjoint state is beyond the adjoint sources");
-        WavefieldStore<Real> view{};
-        if (store) view = store->view(sim_->n_values());
+        const auto views = of_stores(stores);
         typename Sim::Adjoint run{of_sources(receivers, n_samples), of_receivers(sources, n_samples), n_samples,
-                                  store ? &view : nullptr};
+                                  pointers(views)};
         run_released(control, [&](Watch& watch) { sim_->adjoint(state, begin, run, watch); });
     }
 
-    py::array_t<double> gradient(const State& state, std::size_t m) const {
+    py::array_t<double> gradient(const State& state, std::size_t m, int field) const {
         const Medium<Real>& of = medium(m);
+        check_field(field);
         const auto n = static_cast<Index>(of.elements().size());
         py::array_t<double> out(
             std::vector<Index>{1 + of.physics().n_stiffness, n, static_cast<Index>(of.element_dofs().size()) / n});
-        of.gradient(state.sums.at(m), out.mutable_data());
+        of.gradient(state.sums.at(m), state.schemes[m], field, out.mutable_data());
         return out;
     }
 
@@ -196,9 +246,24 @@ class BoundSimulation {
         for (Series& one : series) result.push_back({one.points, one.derivative.data(), one.samples.mutable_data()});
         return result;
     }
+    std::vector<WavefieldStore<Real>> of_stores(const std::vector<StoreArrays<Real>*>& stores) const {
+        if (!stores.empty() && static_cast<int>(stores.size()) > sim_->n_fields())
+            throw InputError(std::to_string(stores.size()) + " stores; expected one per field or none");
+        std::vector<WavefieldStore<Real>> views;
+        for (StoreArrays<Real>* store : stores) views.push_back(store->view(sim_->n_values()));
+        return views;
+    }
+    static typename Sim::Stores pointers(const std::vector<WavefieldStore<Real>>& views) {
+        typename Sim::Stores result;
+        for (const auto& view : views) result.push_back(&view);
+        return result;
+    }
+    void check_field(int field) const {
+        if (field < 0 || field >= sim_->n_fields()) throw InputError("there is no field " + std::to_string(field));
+    }
     void check(const std::vector<Series>& series, Index n_samples) const {
-        if (!series.empty() && series.size() != sim_->n_media())
-            throw InputError(std::to_string(series.size()) + " series; expected one per medium or none");
+        if (series.size() % sim_->n_media() || series.size() > sim_->n_media() * sim_->n_fields())
+            throw InputError(std::to_string(series.size()) + " series; expected one per medium and field or none");
         for (const Series& one : series) one.check(n_samples);
     }
 
@@ -211,10 +276,9 @@ template <class Real>
 void bind_runs(py::class_<BoundSimulation<Real>>& bound);
 
 template <class Real>
-void bind_precision(py::module_& m, const std::string& suffix) {
+void bind_arrays(py::module_& m, const std::string& suffix) {
     using py::arg;
-    using Bound = BoundSimulation<Real>;
-    using State = typename Bound::State;
+    using State = typename BoundSimulation<Real>::State;
     py::class_<StoreArrays<Real>>(m, ("WavefieldStore" + suffix).c_str(),
                                   "Stored steps (n,), weights (n,) and snapshots (n, n_values).")
         .def(py::init<Array<Index>, Array<double>, Array<Real>>(), arg("steps").noconvert(), arg("weights").noconvert(),
@@ -222,12 +286,21 @@ void bind_precision(py::module_& m, const std::string& suffix) {
     py::class_<State>(m, ("State" + suffix).c_str(), "All that one time step hands to the next.")
         .def_readonly("step", &State::step)
         .def("copy", [](const State& state) { return State(state); });
+}
+
+template <class Real>
+void bind_precision(py::module_& m, const std::string& suffix) {
+    using py::arg;
+    using Bound = BoundSimulation<Real>;
+    bind_arrays<Real>(m, suffix);
     py::class_<Bound> bound(m, ("Simulation" + suffix).c_str(), "Waves in fluid, solid or both on one mesh.");
     bound
         .def(py::init<const Array<double>&, const Array<Index>&, int, int, const std::vector<MediumArrays>&,
-                      const std::string&, int>(),
+                      const std::string&, int, bool>(),
              arg("points").noconvert(), arg("connectivity").noconvert(), arg("shape_order"), arg("order"), arg("media"),
-             arg("instruction_set"), arg("threads"))
+             arg("instruction_set"), arg("threads"), arg("events_in_lanes") = false)
+        .def_property_readonly(
+            "n_fields", [](const Bound& b) { return b.sim().n_fields(); }, "Events that run at a time.")
         .def_property_readonly("n_values", [](const Bound& b) { return b.sim().n_values(); })
         .def_property_readonly("instruction_set", [](const Bound& b) { return b.sim().instruction_set(); })
         .def_property_readonly("memory_in_bytes", [](const Bound& b) { return b.sim().memory_in_bytes(); })
@@ -244,8 +317,10 @@ void bind_precision(py::module_& m, const std::string& suffix) {
                 return to_numpy(std::move(dofs), {n, n_nodes});
             },
             arg("medium"), "Degrees of freedom (n_elements, n_nodes) of a medium.")
+        .def("stored_values", &Bound::stored_values, arg("medium"),
+             "Where the values (n_dofs, n_components) of a medium stand among the n_values of a stored field.")
         .def("rows", &Bound::rows, arg("medium"), arg("positions").noconvert(), arg("point").noconvert(),
-             arg("coefficients").noconvert(),
+             arg("coefficients").noconvert(), arg("field") = 0,
              "Rows at positions (n_points, dim): point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, "
              "10).");
     bind_runs(bound);
@@ -261,16 +336,19 @@ void bind_runs(py::class_<BoundSimulation<Real>>& bound) {
             "start_adjoint",
             [](const Bound& b, double dt, Index n_steps) { return b.sim().start_adjoint(dt, n_steps); }, arg("dt"),
             arg("n_steps"), "An adjoint field at rest after the last step.")
-        .def("field", &Bound::field, arg("state"), arg("medium"), arg("velocity") = false,
+        .def("field", &Bound::field, arg("state"), arg("medium"), arg("velocity") = false, arg("field") = 0,
              "Field, or velocity half a step before, of a medium (n_dofs, n_components).")
         .def("set_field", &Bound::set_field, arg("state"), arg("medium"), arg("values").noconvert(),
              arg("velocity") = false)
+        .def("save", &Bound::save, arg("state"), arg("out").noconvert(), arg("field") = 0,
+             "Write all that `load` needs to go on from a state, (2, n_values).")
+        .def("load", &Bound::load, arg("state"), arg("values").noconvert(), arg("field") = 0)
         .def("forward", &Bound::forward, arg("state"), arg("end"), arg("sources"), arg("receivers"), arg("n_samples"),
-             arg("source_end"), arg("store").none(true), arg("energy").noconvert().none(true), arg("control"),
+             arg("source_end"), arg("stores"), arg("energy").noconvert().none(true), arg("control"),
              "Advance a state to a step; samples (n_rows, n_samples) of sources are read, of receivers written.")
         .def("adjoint", &Bound::adjoint, arg("state"), arg("begin"), arg("receivers"), arg("sources"), arg("n_samples"),
-             arg("store").none(true), arg("control"), "Take an adjoint state back to a step.")
-        .def("gradient", &Bound::gradient, arg("state"), arg("medium"),
+             arg("stores"), arg("control"), "Take an adjoint state back to a step.")
+        .def("gradient", &Bound::gradient, arg("state"), arg("medium"), arg("field") = 0,
              "Derivative by the coefficients of a medium, (n_coefficients, n_elements, n_nodes).");
     if constexpr (sizeof(Real) == sizeof(double))
         bound.def("maximum_time_step", [](const Bound& b) {

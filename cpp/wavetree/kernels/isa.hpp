@@ -26,11 +26,17 @@ bool find_kernels(const KernelSet& set, const KernelKey& key, ElementKernels<Rea
 }
 
 template <class Real>
-UpdateKernel<Real> update_kernel(const KernelSet& set) {
+const UpdateKernels<Real>& update_kernels(const KernelSet& set) {
     if constexpr (sizeof(Real) == sizeof(float))
         return set.update_float;
     else
         return set.update_double;
+}
+
+// Lanes of a vector.
+template <class Real>
+int width(const KernelSet& set) {
+    return sizeof(Real) == sizeof(float) ? set.width_float : set.width_double;
 }
 
 }  // namespace wavetree

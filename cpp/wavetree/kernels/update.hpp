@@ -1,4 +1,4 @@
-// The time update of central differences in velocity form.
+// Pointwise parts of the time step.
 #pragma once
 
 #include "wavetree/kernels/lane.hpp"
@@ -6,17 +6,24 @@
 
 namespace wavetree::WAVETREE_ISA {
 
-// w ← a w − b r, u ← u + dt w, r ← 0 on the values [begin, end).
 template <class Real>
-void update(const Update<Real>& x, Index begin, Index end) {
-    Real* __restrict u = x.u;
-    Real* __restrict w = x.w;
-    Real* __restrict r = x.r;
-    for (Index i = begin; i < end; ++i) {
-        w[i] = x.a[i] * w[i] - x.b[i] * r[i];
-        u[i] += x.dt * w[i];
-        r[i] = 0;
+void damp(Real* __restrict z, const Real* __restrict a, Index n, int n_values) {
+    if (n_values == 1) {
+        for (Index i = 0; i < n; ++i) z[i] *= a[i];
+        return;
     }
+    for (Index i = 0; i < n; ++i)
+        for (int k = 0; k < n_values; ++k) z[i * n_values + k] *= a[i];
+}
+
+template <class Real>
+void advance(Real* __restrict u, const Real* __restrict z, const Real* __restrict b, Index n, int n_values) {
+    if (n_values == 1) {
+        for (Index i = 0; i < n; ++i) u[i] -= b[i] * z[i];
+        return;
+    }
+    for (Index i = 0; i < n; ++i)
+        for (int k = 0; k < n_values; ++k) u[i * n_values + k] -= b[i] * z[i * n_values + k];
 }
 
 }  // namespace wavetree::WAVETREE_ISA

@@ -51,28 +51,42 @@ Entity face(const Index* corner, int base, int axis0, int axis1) {
             2};
 }
 
-// What one element-local node belongs to: its fixed axes (as corner bits) and its free axes.
-struct LocalNode {
+// A vertex, edge or face of every element, or its inside: fixed axes (as corner bits), free axes, and nodes.
+struct LocalEntity {
     int base = 0;
-    std::vector<int> free_axes;
-    std::array<int, 3> position{};
+    std::vector<int> free_axes{}, nodes{};
+
+    Entity seen_by(const Index* corner) const {
+        if (free_axes.empty()) return vertex(corner, base);
+        if (free_axes.size() == 1) return edge(corner, base, free_axes[0]);
+        return face(corner, base, free_axes[0], free_axes[1]);
+    }
 };
 
-std::vector<LocalNode> local_nodes(int order, int dim) {
-    std::vector<LocalNode> nodes(static_cast<std::size_t>(n_local_nodes(order, dim)));
-    for (std::size_t n = 0; n < nodes.size(); ++n)
+// Position of a node along an axis.
+int position(int node, int axis, int order) { return node / power(order + 1, axis) % (order + 1); }
+
+std::vector<LocalEntity> local_entities(int order, int dim) {
+    std::vector<LocalEntity> entities;
+    for (int n = 0; n < n_local_nodes(order, dim); ++n) {
+        LocalEntity own;
         for (int d = 0; d < dim; ++d) {
-            const int p = static_cast<int>(n) / power(order + 1, d) % (order + 1);
-            nodes[n].position[d] = p;
-            if (p == order) nodes[n].base |= 1 << d;
-            if (p > 0 && p < order) nodes[n].free_axes.push_back(d);
+            const int p = position(n, d, order);
+            if (p == order) own.base |= 1 << d;
+            if (p > 0 && p < order) own.free_axes.push_back(d);
         }
-    return nodes;
+        const auto same = [&](const LocalEntity& x) { return x.base == own.base && x.free_axes == own.free_axes; };
+        auto at = std::find_if(entities.begin(), entities.end(), same);
+        if (at == entities.end()) at = entities.insert(at, own);
+        at->nodes.push_back(n);
+    }
+    return entities;
 }
 
 // First provisional number of each shared entity.
 class EntityTable {
   public:
+    explicit EntityTable(std::size_t expected) { table_.reserve(expected); }
     Index first(const Entity& entity, Index size) {
         const auto [it, added] = table_.try_emplace(entity.key, next_);
         if (added) next_ += size;
@@ -86,43 +100,48 @@ class EntityTable {
     Index next_ = 0;
 };
 
-Index provisional_number(const LocalNode& node, const Index* corner, int order, EntityTable& table) {
-    const int inner = order - 1;
-    const auto& axes = node.free_axes;
-    Entity entity = axes.empty()       ? vertex(corner, node.base)
-                    : axes.size() == 1 ? edge(corner, node.base, axes[0])
-                                       : face(corner, node.base, axes[0], axes[1]);
+// Place of a node among those of its entity.
+Index offset(const Entity& entity, int node, int order) {
     Index offset = 0;
     for (int k = entity.n_axes - 1; k >= 0; --k) {
-        const int p = node.position[entity.axis[k]];
-        offset = offset * inner + (entity.reversed[k] ? order - p : p) - 1;
+        const int p = position(node, entity.axis[k], order);
+        offset = offset * (order - 1) + (entity.reversed[k] ? order - p : p) - 1;
     }
-    return table.first(entity, power(inner, entity.n_axes)) + offset;
+    return offset;
 }
 
 }  // namespace
 
 DofMap make_dof_map(const Mesh& mesh, int order) {
     mesh.check();
-    const auto nodes = local_nodes(order, mesh.dim);
+    const auto entities = local_entities(order, mesh.dim);
     const auto corners = corner_nodes(mesh.shape_order, mesh.dim);
-    EntityTable table;
+    const Index n_nodes = n_local_nodes(order, mesh.dim);
+    // Of a large structured mesh an element has 1 vertex, 2 edges, or 1, 3 edges and 3 faces, to itself.
+    EntityTable table(static_cast<std::size_t>(mesh.n_elements * (mesh.dim == 2 ? 3 : 7)));
     DofMap map;
-    map.element_dofs.reserve(static_cast<std::size_t>(mesh.n_elements) * nodes.size());
+    map.element_dofs.resize(static_cast<std::size_t>(mesh.n_elements * n_nodes));
     std::array<Index, 8> corner{};
     for (Index e = 0; e < mesh.n_elements; ++e) {
         for (std::size_t c = 0; c < corners.size(); ++c) corner[c] = mesh.element(e)[corners[c]];
-        Index interior = table.reserve(power(order - 1, mesh.dim));
-        for (const LocalNode& node : nodes)
-            map.element_dofs.push_back(static_cast<int>(node.free_axes.size()) == mesh.dim
-                                           ? interior++
-                                           : provisional_number(node, corner.data(), order, table));
+        Index* dofs = &map.element_dofs[static_cast<std::size_t>(e * n_nodes)];
+        for (const LocalEntity& local : entities) {
+            const auto size = static_cast<Index>(local.nodes.size());
+            if (static_cast<int>(local.free_axes.size()) == mesh.dim) {
+                Index inside = table.reserve(size);
+                for (int n : local.nodes) dofs[n] = inside++;
+                continue;
+            }
+            const Entity entity = local.seen_by(corner.data());
+            const Index first = table.first(entity, size);
+            for (int n : local.nodes) dofs[n] = first + offset(entity, n, order);
+        }
     }
     map.n_dofs = table.size();
     std::vector<Index> number;
     std::vector<Index> all(static_cast<std::size_t>(mesh.n_elements));
     std::iota(all.begin(), all.end(), Index{0});
-    return select(map, static_cast<Index>(nodes.size()), all, number);
+    return select(map, n_nodes, all, number);
 }
 
 DofMap select(const DofMap& map, Index n_nodes, const std::vector<Index>& elements, std::vector<Index>& number) {

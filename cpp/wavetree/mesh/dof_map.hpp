@@ -10,6 +10,8 @@ namespace wavetree {
 struct DofMap {
     std::vector<Index> element_dofs;  // (n_elements, n_nodes)
     Index n_dofs = 0;
+
+    Index n_elements(Index n_nodes) const { return static_cast<Index>(element_dofs.size()) / n_nodes; }
 };
 
 // Nodes shared by elements are found by topology alone (corner numbers), whatever the elements'

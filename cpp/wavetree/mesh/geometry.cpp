@@ -1,5 +1,6 @@
 #include "wavetree/mesh/geometry.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -24,9 +25,23 @@ Geometry::Geometry(const Mesh& mesh, int order) : mesh_(mesh), gll_(order), n_no
 }
 
 void Geometry::evaluate(const double* shape_values, int derivative_axis, double* out) const {
+    switch (mesh_.shape_order) {
+        case 1:
+            return evaluate_fixed<2>(shape_values, derivative_axis, out);
+        case 2:
+            return evaluate_fixed<3>(shape_values, derivative_axis, out);
+        case 3:
+            return evaluate_fixed<4>(shape_values, derivative_axis, out);
+        default:
+            return evaluate_fixed<5>(shape_values, derivative_axis, out);
+    }
+}
+
+template <int s>
+void Geometry::evaluate_fixed(const double* shape_values, int derivative_axis, double* out) const {
     constexpr int max_nodes = (max_order + 1) * (max_order + 1) * (max_order + 1);
     double a[max_nodes], b[max_nodes];
-    const int n = gll_.n(), s = mesh_.shape_order + 1;
+    const int n = gll_.n();
     const double* from = shape_values;
     // Axis by axis: the axes before `axis` have n points already, those after still s.
     for (int axis = 0; axis < mesh_.dim; ++axis) {
@@ -91,29 +106,102 @@ std::vector<double> node_coordinates(const Geometry& geometry) {
     return x;
 }
 
+void multilinear_map(int dim, const double* corners, double* c) {
+    const int n = 1 << dim;
+    for (int d = 0; d < dim; ++d) {
+        double* x = c + d * n;
+        for (int k = 0; k < n; ++k) x[k] = corners[k * dim + d];
+        for (int a = 0; a < dim; ++a)  // values at −1 and +1 become mean and half the difference
+            for (int k = 0; k < n; ++k)
+                if (!(k >> a & 1)) {
+                    const double low = x[k], high = x[k | 1 << a];
+                    x[k] = 0.5 * (low + high), x[k | 1 << a] = 0.5 * (high - low);
+                }
+    }
+}
+
+void multilinear_jacobian(int dim, const double* c, const double* xi, double* dx_dxi) {
+    const int n = 1 << dim;
+    for (int d = 0; d < dim; ++d)
+        for (int a = 0; a < dim; ++a) {
+            double sum = 0.0;
+            for (int m = 0; m < n; ++m) {
+                if (!(m >> a & 1)) continue;
+                double term = c[d * n + m];
+                for (int b = 0; b < dim; ++b)
+                    if (b != a && (m >> b & 1)) term *= xi[b];
+                sum += term;
+            }
+            dx_dxi[d * dim + a] = sum;
+        }
+}
+
+namespace {
+
+constexpr double rounding = 1e-10;  // relative to an element's size
+
+// Class of an element, with the coefficients of its multilinear map.
+GeometryClass classify(const Mesh& mesh, const Gll& shape, const std::vector<int>& corner_nodes, Index e, double* c) {
+    const int dim = mesh.dim, n = 1 << dim;
+    double corners[24], size = 0.0, bend = 0.0, twist = 0.0;
+    for (int k = 0; k < n; ++k)
+        std::copy_n(mesh.points + mesh.element(e)[corner_nodes[k]] * dim, dim, corners + k * dim);
+    multilinear_map(dim, corners, c);
+    for (int d = 0; d < dim; ++d)
+        for (int m = 1; m < n; ++m) {
+            const bool linear = (m & (m - 1)) == 0;
+            (linear ? size : twist) = std::max(linear ? size : twist, std::abs(c[d * n + m]));
+        }
+    for (int s = 0; mesh.shape_order > 1 && s < mesh.n_shape_nodes(); ++s)
+        for (int d = 0; d < dim; ++d) {
+            double x = 0.0;
+            for (int m = 0; m < n; ++m) {
+                double term = c[d * n + m];
+                for (int a = 0; a < dim; ++a)
+                    if (m >> a & 1) term *= shape.points[s / power(shape.n(), a) % shape.n()];
+                x += term;
+            }
+            bend = std::max(bend, std::abs(x - mesh.points[mesh.element(e)[s] * dim + d]));
+        }
+    if (bend > rounding * size) return GeometryClass::stored;
+    return twist > rounding * size ? GeometryClass::multilinear : GeometryClass::affine;
+}
+
+double determinant(int dim, const double* J) {
+    if (dim == 2) return J[0] * J[3] - J[1] * J[2];
+    return J[0] * (J[4] * J[8] - J[5] * J[7]) + J[1] * (J[5] * J[6] - J[3] * J[8]) + J[2] * (J[3] * J[7] - J[4] * J[6]);
+}
+
+void refuse_inverted(const Mesh& mesh, Index e, int node, double det) {
+    if (det > 0.0) return;
+    throw InputError("element " + std::to_string(e) + " is inverted or degenerate (Jacobian determinant " +
+                     std::to_string(det) + " at its node " + std::to_string(node) + "); its corners are " +
+                     mesh.corners(e) + "; expected a positive determinant: repair the element or its node order");
+}
+
+}  // namespace
+
 Factors::Factors(const Geometry& geometry) {
     const Mesh& mesh = geometry.mesh();
-    const int n = geometry.n_nodes(), dim = mesh.dim, block = dim * dim;
+    const int n = geometry.n_nodes(), dim = mesh.dim, block = dim * dim, n1 = geometry.gll().n();
+    const Gll shape(mesh.shape_order);
+    const auto corners = corner_nodes(mesh.shape_order, dim);
     mass_weights.resize(static_cast<std::size_t>(mesh.n_elements) * n);
-    dxi_dx.resize(mass_weights.size() * block);
+    classes.resize(static_cast<std::size_t>(mesh.n_elements));
     std::vector<double> J(static_cast<std::size_t>(n) * block);
     for (Index e = 0; e < mesh.n_elements; ++e) {
-        geometry.jacobians(e, J.data());
-        double scale = 0.0, spread = 0.0;
+        double c[24], xi[3] = {};
+        classes[e] = classify(mesh, shape, corners, e, c);
+        if (classes[e] == GeometryClass::stored) geometry.jacobians(e, J.data());
+        if (classes[e] == GeometryClass::affine) multilinear_jacobian(dim, c, xi, J.data());
         for (int node = 0; node < n; ++node) {
-            const double det = invert(dim, &J[node * block], &dxi_dx[(e * n + node) * block]);
-            if (!(det > 0.0))
-                throw InputError("element " + std::to_string(e) + " is inverted or degenerate (Jacobian determinant " +
-                                 std::to_string(det) + " at its node " + std::to_string(node) + "); its corners are " +
-                                 mesh.corners(e) +
-                                 "; expected a positive determinant: repair the element or its node order");
+            double* at = &J[classes[e] == GeometryClass::affine ? 0 : node * block];
+            for (int a = 0; a < dim; ++a) xi[a] = geometry.gll().points[node / power(n1, a) % n1];
+            if (classes[e] == GeometryClass::multilinear) multilinear_jacobian(dim, c, xi, at);
+            const double det = determinant(dim, at);
+            refuse_inverted(mesh, e, node, det);
             mass_weights[e * n + node] = geometry.weight(node) * det;
-            for (int k = 0; k < block; ++k) {
-                scale = std::max(scale, std::abs(J[k]));
-                spread = std::max(spread, std::abs(J[node * block + k] - J[k]));
-            }
         }
-        affine = affine && spread <= 1e-10 * scale;
     }
 }
 

@@ -32,6 +32,8 @@ class Geometry {
     // Sum factorisation of one scalar field from shape nodes to GLL nodes; `derivative_axis` < 0
     // interpolates, otherwise differentiates along that axis.
     void evaluate(const double* shape_values, int derivative_axis, double* out) const;
+    template <int n_shape_points>
+    void evaluate_fixed(const double* shape_values, int derivative_axis, double* out) const;
 
     const Mesh mesh_;
     Gll gll_;
@@ -46,14 +48,19 @@ double invert(int dim, const double* dx_dxi, double* dxi_dx);
 // Coordinates of all element nodes: (n_elements, n_nodes, dim) [m].
 std::vector<double> node_coordinates(const Geometry& geometry);
 
+// Coefficients of x_d = Σ_m c[d * 2^dim + m] ξ^(m & 1) η^(m >> 1 & 1) ζ^(m >> 2) through corners (2^dim, dim).
+void multilinear_map(int dim, const double* corners, double* c);
+
+// Its Jacobian dx_dxi[d * dim + a] at ξ.
+void multilinear_jacobian(int dim, const double* c, const double* xi, double* dx_dxi);
+
 // Geometric factors of a whole mesh. Throws InputError that names the element and its corners
 // where the Jacobian determinant is not positive.
 struct Factors {
     explicit Factors(const Geometry& geometry);
 
-    std::vector<double> mass_weights;  // (n_elements, n_nodes): quadrature weight times detJ [m^dim]
-    std::vector<double> dxi_dx;        // (n_elements, n_nodes, dim, dim): ∂ξ_a/∂x_d at [a][d]
-    bool affine = true;                // Jacobians are constant in every element, to rounding
+    std::vector<double> mass_weights;    // (n_elements, n_nodes): quadrature weight times detJ [m^dim]
+    std::vector<GeometryClass> classes;  // (n_elements), to rounding
 };
 
 // One node of a side.

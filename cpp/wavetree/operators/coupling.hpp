@@ -26,30 +26,43 @@ class Coupling {
 
     bool empty() const { return nodes_.empty(); }
 
-    // r_f += scale · Bᵀ u, with u(dof, component).
-    template <class Real, class F>
-    void to_fluid(double scale, F&& u, Real* r) const {
+    // r_f += scale · Bᵀ u, with u(dof, component) and a reference r(dof).
+    template <class U, class R>
+    void to_fluid(double scale, U&& u, R&& r) const {
         for (const Node& node : nodes_) {
             double sum = 0.0;
             for (int d = 0; d < dim_; ++d) sum += node.weight[d] * static_cast<double>(u(node.solid, d));
-            r[node.fluid] += static_cast<Real>(scale * sum);
+            add(scale * sum, r(node.fluid));
         }
     }
 
-    // r_s += scale · B φ, with φ(dof).
-    template <class Real, class F>
-    void to_solid(double scale, F&& phi, Real* r) const {
+    // r_s += scale · B φ, with φ(dof) and a reference r(dof, component).
+    template <class U, class R>
+    void to_solid(double scale, U&& phi, R&& r) const {
         for (const Node& node : nodes_) {
             const double value = scale * static_cast<double>(phi(node.fluid));
-            for (int d = 0; d < dim_; ++d) r[node.solid * dim_ + d] += static_cast<Real>(value * node.weight[d]);
+            for (int d = 0; d < dim_; ++d) add(value * node.weight[d], r(node.solid, d));
         }
     }
+
+    // Dofs of the interface, as the fluid and as the solid number them.
+    std::vector<Index> fluid_dofs() const { return dofs(&Node::fluid); }
+    std::vector<Index> solid_dofs() const { return dofs(&Node::solid); }
 
   private:
     struct Node {
         Index fluid, solid;  // dofs of the two media at one place
         double weight[3];    // Σ weight n_d over the sides that meet here
     };
+    template <class Real>
+    static void add(double value, Real& to) {
+        to += static_cast<Real>(value);
+    }
+    std::vector<Index> dofs(Index Node::* which) const {
+        std::vector<Index> result;
+        for (const Node& node : nodes_) result.push_back(node.*which);
+        return result;
+    }
     int dim_;
     std::vector<Node> nodes_;
 };

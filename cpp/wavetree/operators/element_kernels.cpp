@@ -9,25 +9,31 @@ namespace wavetree::WAVETREE_ISA {
 
 namespace {
 
-// Geometry classes beyond the general path pay where speed is the point: the wide instruction sets,
-// float32, the orders and physics that are used in production.
+// What goes beyond the general path (elements in lanes, stored factors) pays where speed is the point: the wide
+// instruction sets, float32, the orders and physics that are used in production.
 template <class Physics, class Real>
-constexpr bool has_affine = vector_bytes > 16 && sizeof(Real) == sizeof(float) && WAVETREE_ORDER >= 3 &&
-                            WAVETREE_ORDER <= 5 && Physics::id != PhysicsId::anisotropic;
+constexpr bool is_fast = vector_bytes > 16 && sizeof(Real) == sizeof(float) && WAVETREE_ORDER >= 3 &&
+                         WAVETREE_ORDER <= 5 && Physics::id != PhysicsId::anisotropic;
+
+template <class Physics, int Dim, GeometryClass Class, Lanes Use, class Real>
+bool take_class(const KernelKey& key, ElementKernels<Real>& out) {
+    if (key.geometry != Class || key.lanes != Use) return false;
+    using Loop = ElementLoop<Physics, Dim, WAVETREE_ORDER, Class, Use, Real>;
+    out = {Loop::W, Loop::metric, &Loop::apply, &Loop::accumulate};
+    return true;
+}
 
 template <class Physics, int Dim, class Real>
 bool take(const KernelKey& key, ElementKernels<Real>& out) {
+    using enum GeometryClass;
     if (key.physics != Physics::id || key.dim != Dim) return false;
-    if (key.geometry == GeometryClass::stored) {
-        using Loop = ElementLoop<Physics, Dim, WAVETREE_ORDER, GeometryClass::stored, Real>;
-        out = {Loop::W, &Loop::apply, &Loop::accumulate};
-        return true;
-    }
-    if constexpr (has_affine<Physics, Real>) {
-        using Loop = ElementLoop<Physics, Dim, WAVETREE_ORDER, GeometryClass::affine, Real>;
-        out = {Loop::W, &Loop::apply, &Loop::accumulate};
-        return true;
-    }
+    if (take_class<Physics, Dim, stored, Lanes::elements>(key, out)) return true;
+    if constexpr (is_fast<Physics, Real>)
+        // Events share the factors, which then cost no bandwidth.
+        return take_class<Physics, Dim, affine, Lanes::elements>(key, out) ||
+               take_class<Physics, Dim, multilinear, Lanes::elements>(key, out) ||
+               take_class<Physics, Dim, affine, Lanes::events>(key, out) ||
+               take_class<Physics, Dim, stored, Lanes::events>(key, out);
     return false;
 }
 
@@ -35,10 +41,11 @@ bool take(const KernelKey& key, ElementKernels<Real>& out) {
 template <int Dim, class Real>
 bool take_diffusion(const KernelKey& key, ElementKernels<Real>& out) {
     if constexpr (sizeof(Real) == sizeof(double)) {
-        if (key.physics != PhysicsId::diffusion || key.dim != Dim || key.geometry != GeometryClass::stored)
+        if (key.physics != PhysicsId::diffusion || key.dim != Dim || key.geometry != GeometryClass::stored ||
+            key.lanes != Lanes::elements)
             return false;
-        using Loop = ElementLoop<Diffusion, Dim, WAVETREE_ORDER, GeometryClass::stored, Real>;
-        out = {Loop::W, &Loop::apply, nullptr};
+        using Loop = ElementLoop<Diffusion, Dim, WAVETREE_ORDER, GeometryClass::stored, Lanes::elements, Real>;
+        out = {Loop::W, Loop::metric, &Loop::apply, nullptr};
         return true;
     }
     return false;

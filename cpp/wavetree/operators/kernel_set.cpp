@@ -51,8 +51,9 @@ bool find(const KernelKey& key, ElementKernels<Real>& out) {
 }  // namespace
 
 const KernelSet& kernels() {
-    static const KernelSet set{WAVETREE_STRING(WAVETREE_ISA), &find<float>, &find<double>, &update<float>,
-                               &update<double>};
+    static const KernelSet set{
+        WAVETREE_STRING(WAVETREE_ISA),     &find<float>,       &find<double>,      {&damp<float>, &advance<float>},
+        {&damp<double>, &advance<double>}, Lane<float>::width, Lane<double>::width};
     return set;
 }
 

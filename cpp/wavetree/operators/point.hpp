@@ -39,10 +39,16 @@ class PointOperator {
         return sum;
     }
 
-    // f += scale · (Rᵀ e_row)
-    template <class Real>
-    void inject(Index row, double scale, Real* f) const {
-        for (Index i = begin_[row]; i < begin_[row + 1]; ++i) f[values_[i]] += static_cast<Real>(scale * weights_[i]);
+    // f += scale · (Rᵀ e_row), by add(index of the value, amount).
+    template <class F>
+    void inject(Index row, double scale, F&& add) const {
+        for (Index i = begin_[row]; i < begin_[row + 1]; ++i) add(values_[i], scale * weights_[i]);
+    }
+
+    // Fields whose value (dof, component) stands at f(dof, component) from now on.
+    template <class F>
+    void renumber(int n_components, F&& f) {
+        for (Index& value : values_) value = f(value / n_components, static_cast<int>(value % n_components));
     }
 
   private:

@@ -1,155 +1,252 @@
 #include "wavetree/operators/stiffness.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "wavetree/core/errors.hpp"
-#include "wavetree/kernels/parallel.hpp"
 
 namespace wavetree {
 
 namespace {
 
-// Enough blocks to balance a few threads, few enough that interface dofs stay rare.
-constexpr Index elements_per_block = 128;
-constexpr Index max_blocks = 64;
+// The inverse Jacobian in a frame's axes, of the element's own.
+void turn(int dim, const Frame& frame, const double* dxi_dx, double* out) {
+    for (int a = 0; a < dim; ++a)
+        for (int d = 0; d < dim; ++d)
+            out[a * dim + d] = (frame.reversed(a) ? -1.0 : 1.0) * dxi_dx[frame.axes[a] * dim + d];
+}
+
+// ∇ξ_a·∇ξ_b, upper triangle row by row.
+void metric(int dim, const double* dxi_dx, double* out) {
+    for (int a = 0; a < dim; ++a)
+        for (int b = a; b < dim; ++b) {
+            *out = 0.0;
+            for (int d = 0; d < dim; ++d) *out += dxi_dx[a * dim + d] * dxi_dx[b * dim + d];
+            ++out;
+        }
+}
 
 }  // namespace
 
 template <class Real>
 Stiffness<Real>::Stiffness(const StiffnessSetup& setup, const double* coefficients)
     : set_(&wavetree::kernel_set(setup.instruction_set)),
+      lanes_(setup.lanes),
       threads_(setup.threads),
-      n_nodes_(setup.geometry.n_nodes()),
       n_components_(setup.n_components),
       n_coefficients_(setup.n_coefficients),
       dim_(setup.geometry.mesh().dim),
-      n_dofs_(setup.dofs.n_dofs),
+      n_nodes_(setup.geometry.n_nodes()),
+      order_(order_elements(setup.geometry.mesh(), width<Real>(*set_))),
+      numbering_(order_, setup.dofs, setup.geometry.gll().n() - 1, dim_),
       n_elements_(setup.geometry.mesh().n_elements) {
-    const int order = setup.geometry.gll().n() - 1;
-    KernelKey key{setup.physics, dim_, order, GeometryClass::affine};
-    affine_ = setup.factors.affine && find_kernels<Real>(*set_, key, kernels_);
-    key.geometry = GeometryClass::stored;
-    if (!affine_ && !find_kernels<Real>(*set_, key, kernels_))
-        throw InputError("no kernel for dimension " + std::to_string(dim_) + ", order " + std::to_string(order));
-    D_.assign(setup.geometry.gll().D.begin(), setup.geometry.gll().D.end());
-    make_blocks(n_elements_);
-    number_copies(setup.dofs);
+    find_kernels(setup);
+    const Gll& gll = setup.geometry.gll();
+    D_.assign(gll.D.begin(), gll.D.end());
+    points_.assign(gll.points.begin(), gll.points.end());
+    n_batches_ = lanes_ == Lanes::events ? n_elements_ : order_.n_batches();
+    code_places();
+    make_runs(setup.factors);
     fill(setup, coefficients);
+    numbering_.forget_lanes();
 }
 
 template <class Real>
-void Stiffness<Real>::make_blocks(Index n_elements) {
-    const Index n = std::clamp<Index>(n_elements / elements_per_block, 1, max_blocks), w = kernels_.width;
-    for (Index i = 0; i < n; ++i) {
-        const Index begin = n_elements * i / n, end = n_elements * (i + 1) / n, count = (end - begin + w - 1) / w;
-        blocks_.push_back({{n_batches_, n_batches_ + count}, begin, end});
-        n_batches_ += count;
+void Stiffness<Real>::find_kernels(const StiffnessSetup& setup) {
+    const int order = setup.geometry.gll().n() - 1;
+    bool found = false;
+    for (GeometryClass each : {GeometryClass::affine, GeometryClass::multilinear, GeometryClass::stored})
+        found = wavetree::find_kernels<Real>(*set_, {setup.physics, dim_, order, each, lanes_},
+                                             kernels_[static_cast<int>(each)]);
+    if (!found)
+        throw InputError("no kernel for dimension " + std::to_string(dim_) + ", order " + std::to_string(order) +
+                         (lanes_ == Lanes::events ? " with events in lanes" : ""));
+    kernels_[0].width = order_.width;
+}
+
+template <class Real>
+GeometryClass Stiffness<Real>::usable(GeometryClass geometry_class) const {
+    for (; geometry_class != GeometryClass::stored;
+         geometry_class = static_cast<GeometryClass>(static_cast<int>(geometry_class) + 1))
+        if (kernels_[static_cast<int>(geometry_class)].apply) break;
+    return geometry_class;
+}
+
+template <class Real>
+int Stiffness<Real>::n_factors(GeometryClass geometry_class) const {
+    if (geometry_class == GeometryClass::multilinear) return dim_ << dim_;
+    const int n = kernels_[static_cast<int>(geometry_class)].metric ? dim_ * (dim_ + 1) / 2 : dim_ * dim_;
+    return geometry_class == GeometryClass::affine ? n : n * n_nodes_;
+}
+
+template <class Real>
+void Stiffness<Real>::code_places() {
+    const auto& lanes = numbering_.lane_places();
+    const Index w = order_.width, n = n_batches_ * n_nodes_;
+    places_.assign(static_cast<std::size_t>(n + max_batches_ahead * n_nodes_), 0);
+    for (Index i = 0; i < n && lanes_ == Lanes::events; ++i) {
+        const Index e = i / n_nodes_, node = i % n_nodes_;
+        places_[i] = lanes[(e / w * n_nodes_ + node) * w + e % w];
+    }
+    for (Index i = 0; i < n && lanes_ == Lanes::elements; ++i) {
+        const Dof* at = &lanes[i * w];
+        int consecutive = 1;
+        while (consecutive < w && at[consecutive] == at[0] + consecutive) ++consecutive;
+        const Dof row = static_cast<Dof>(lane_places_.size() / w);
+        places_[i] = consecutive == w ? at[0] : ~(2 * row + (consecutive == w - 1));
+        if (consecutive < w) lane_places_.insert(lane_places_.end(), at, at + w);
     }
 }
 
 template <class Real>
 template <class F>
-void Stiffness<Real>::for_lanes(F&& f) const {
-    for (std::size_t b = 0; b < blocks_.size(); ++b)
-        for (Index e = blocks_[b].element_begin; e < blocks_[b].element_end; ++e) {
-            const Index at = e - blocks_[b].element_begin;
-            f(b, blocks_[b].batches.begin + at / kernels_.width, static_cast<int>(at % kernels_.width), e);
-        }
+void Stiffness<Real>::for_lanes(Index begin, Index end, F&& f) const {
+    const int w = order_.width;
+    for (Index i = begin * (w / split()); i < std::min(end * (w / split()), static_cast<Index>(order_.lanes.size()));
+         ++i)
+        if (const OrderedElement& one = order_.lanes[i]; one.element >= 0)
+            lanes_ == Lanes::events ? f(i, 0, one) : f(i / w, static_cast<int>(i % w), one);
 }
 
+// Batches of one class that follow each other in a chunk.
 template <class Real>
-void Stiffness<Real>::number_copies(const DofMap& map) {
-    std::vector<int> owner(static_cast<std::size_t>(n_dofs_), -1), seen(static_cast<std::size_t>(n_dofs_), -1);
-    std::vector<Dof> local(static_cast<std::size_t>(n_dofs_));  // number within the block `seen`
-    std::vector<std::pair<Dof, Dof>> copies;                    // (dof, copy)
-    dofs_.assign(static_cast<std::size_t>(n_batches_ * n_nodes_ * kernels_.width), -1);
-    size_ = n_dofs_;
-    for_lanes([&](std::size_t b, Index batch, int lane, Index e) {
-        const int block = static_cast<int>(b);
-        for (int n = 0; n < n_nodes_; ++n) {
-            const Index dof = map.element_dofs[e * n_nodes_ + n];
-            if (seen[dof] != block) {
-                seen[dof] = block;
-                if (owner[dof] < 0) owner[dof] = block;
-                local[dof] = static_cast<Dof>(owner[dof] == block ? dof : size_);
-                if (owner[dof] != block) copies.emplace_back(static_cast<Dof>(dof), static_cast<Dof>(size_++));
-            }
-            dofs_[(batch * n_nodes_ + n) * kernels_.width + lane] = local[dof];
+void Stiffness<Real>::make_runs(const Factors& factors) {
+    Index size = 0;
+    for (const Chunk& chunk : numbering_.chunks()) {
+        run_begin_.push_back(static_cast<Index>(runs_.size()));
+        const Index end = std::min(chunk.batch_end * split(), n_batches_);
+        for (Index batch = chunk.batch_begin * split(); batch < end; ++batch) {
+            GeometryClass most = GeometryClass::affine;
+            for_lanes(batch, batch + 1, [&](Index, int, const OrderedElement& one) {
+                most = std::max(most, usable(factors.classes[one.element]));
+            });
+            most = usable(most);
+            if (static_cast<Index>(runs_.size()) > run_begin_.back() && runs_.back().geometry_class == most)
+                ++runs_.back().end;
+            else
+                runs_.push_back({batch, batch + 1, size, most});
+            size += Index{n_factors(most)} * data_width();
         }
-    });
-    std::replace(dofs_.begin(), dofs_.end(), Dof{-1}, static_cast<Dof>(size_++));
-    std::sort(copies.begin(), copies.end());
-    for (const auto& [dof, copy] : copies) {
-        if (interface_.empty() || interface_.back() != dof) {
-            interface_.push_back(dof);
-            copies_begin_.push_back(static_cast<Dof>(copies_.size()));
-        }
-        copies_.push_back(copy);
     }
-    copies_begin_.push_back(static_cast<Dof>(copies_.size()));
+    run_begin_.push_back(static_cast<Index>(runs_.size()));
+    geometry_.assign(static_cast<std::size_t>(size), Real(0));
 }
 
 template <class Real>
 void Stiffness<Real>::fill(const StiffnessSetup& setup, const double* coefficients) {
-    const int w = kernels_.width, block = dim_ * dim_;
-    const Factors& factors = setup.factors;
+    const int w = data_width(), order = setup.geometry.gll().n() - 1;
     coefficients_.assign(static_cast<std::size_t>(n_batches_ * n_coefficients_ * n_nodes_ * w), Real(0));
-    const Index geometry_nodes = affine_ ? 1 : n_nodes_;
-    dxi_dx_.assign(static_cast<std::size_t>(n_batches_ * block * geometry_nodes * w), Real(0));
-    for_lanes([&](std::size_t, Index batch, int lane, Index e) {
-        for (int k = 0; k < n_coefficients_; ++k)
-            for (int n = 0; n < n_nodes_; ++n)
-                coefficients_[((batch * n_coefficients_ + k) * n_nodes_ + n) * w + lane] = static_cast<Real>(
-                    coefficients[(k * n_elements_ + e) * n_nodes_ + n] * factors.mass_weights[e * n_nodes_ + n]);
-        for (int f = 0; f < block; ++f)
-            for (Index n = 0; n < geometry_nodes; ++n)
-                dxi_dx_[((batch * block + f) * geometry_nodes + n) * w + lane] =
-                    static_cast<Real>(factors.dxi_dx[(e * n_nodes_ + n) * block + f]);
+    scale_ = setup.factors.mass_weights;
+    parallel_for(threads_, static_cast<Index>(runs_.size()), [&](Index r) {
+        const Run& run = runs_[r];
+        std::array<std::vector<int>, 64> frames;
+        for_lanes(run.begin, run.end, [&](Index batch, int lane, const OrderedElement& one) {
+            auto& nodes = frames[one.frame.id()];
+            if (nodes.empty()) nodes = frame_nodes(order, dim_, one.frame);
+            const Index e = one.element;
+            for (int n = 0; n < n_nodes_ && run.geometry_class == GeometryClass::multilinear; ++n) {
+                const double det = scale_[e * n_nodes_ + n] / setup.geometry.weight(n);
+                scale_[e * n_nodes_ + n] /= det * det;
+            }
+            for (int k = 0; k < n_coefficients_; ++k)
+                for (int n = 0; n < n_nodes_; ++n) {
+                    const Index at = e * n_nodes_ + nodes[n];
+                    coefficients_[((batch * n_coefficients_ + k) * n_nodes_ + n) * w + lane] =
+                        static_cast<Real>(coefficients[k * n_elements_ * n_nodes_ + at] * scale_[at]);
+                }
+            fill_factors(setup.geometry, run, batch, lane, one, nodes);
+        });
     });
 }
 
 template <class Real>
-void Stiffness<Real>::apply(const Real* u, Real* r) const {
-    const auto data = batches();
-    parallel_for(threads_, static_cast<Index>(blocks_.size()),
-                 [&](Index b) { kernels_.apply(data, blocks_[b].batches, u, r); });
-    parallel_ranges(threads_, static_cast<Index>(interface_.size()), [&](Index begin, Index end) {
-        for (Index i = begin; i < end; ++i)
-            for (Dof c = copies_begin_[i]; c < copies_begin_[i + 1]; ++c) {
-                Real* to = r + Index{interface_[i]} * n_components_;
-                Real* from = r + Index{copies_[c]} * n_components_;
-                for (int k = 0; k < n_components_; ++k) to[k] += from[k], from[k] = 0;
-            }
+void Stiffness<Real>::fill_factors(const Geometry& geometry, const Run& run, Index batch, int lane,
+                                   const OrderedElement& one, const std::vector<int>& nodes) {
+    const int w = data_width(), block = dim_ * dim_, n_corners = 1 << dim_;
+    Real* out = geometry_.data() + run.geometry + (batch - run.begin) * n_factors(run.geometry_class) * w + lane;
+    const Mesh& mesh = geometry.mesh();
+    if (run.geometry_class == GeometryClass::multilinear) {
+        const auto corners = corner_nodes(mesh.shape_order, dim_);
+        double x[24], c[24];
+        for (int k = 0; k < n_corners; ++k)
+            std::copy_n(mesh.points + mesh.element(one.element)[corners[one.frame.corner(dim_, k)]] * dim_, dim_,
+                        x + k * dim_);
+        multilinear_map(dim_, x, c);
+        for (int k = 0; k < dim_ * n_corners; ++k) out[k * w] = static_cast<Real>(c[k]);
+        return;
+    }
+    const bool is_metric = kernels(run).metric;
+    const int n = is_metric ? dim_ * (dim_ + 1) / 2 : block,
+              n_at = run.geometry_class == GeometryClass::affine ? 1 : n_nodes_;
+    thread_local std::vector<double> J;
+    J.resize(static_cast<std::size_t>(n_nodes_ * block));
+    geometry.jacobians(one.element, J.data());
+    double inverse[9], turned[9], factors[9];
+    for (int node = 0; node < n_at; ++node) {
+        invert(dim_, &J[nodes[node] * block], inverse);
+        turn(dim_, one.frame, inverse, turned);
+        if (is_metric)
+            metric(dim_, turned, factors);
+        else
+            std::copy_n(turned, block, factors);
+        for (int f = 0; f < n; ++f) out[(f * n_at + node) * w] = static_cast<Real>(factors[f]);
+    }
+}
+
+template <class Real>
+template <class F>
+void Stiffness<Real>::for_copies(F&& f) const {
+    for (const auto& level : numbering_.copies())
+        parallel_for(threads_, static_cast<Index>(level.size()), [&](Index i) {
+            const Index from = value_at(level[i].from, 0);
+            for_values(level[i].to, level[i].to + level[i].n,
+                       [&](Index to, Index n, int each) { f(to, from + (to - value_at(level[i].to, 0)), n * each); });
+        });
+}
+
+template <class Real>
+void Stiffness<Real>::add_copies(Real* r) const {
+    for_copies([&](Index to, Index from, Index n) {
+        for (Index i = 0; i < n; ++i) r[to + i] += r[from + i], r[from + i] = 0;
     });
 }
 
 template <class Real>
 void Stiffness<Real>::spread(Real* u) const {
-    parallel_ranges(threads_, static_cast<Index>(interface_.size()), [&](Index begin, Index end) {
-        for (Index i = begin; i < end; ++i)
-            for (Dof c = copies_begin_[i]; c < copies_begin_[i + 1]; ++c)
-                std::copy_n(u + Index{interface_[i]} * n_components_, n_components_,
-                            u + Index{copies_[c]} * n_components_);
-    });
+    for_copies([&](Index to, Index from, Index n) { std::copy_n(u + to, n, u + from); });
 }
 
 template <class Real>
 void Stiffness<Real>::accumulate(Real weight, const Real* u, const Real* lambda, Real* gradient) const {
     const auto data = batches();
-    parallel_for(threads_, static_cast<Index>(blocks_.size()),
-                 [&](Index b) { kernels_.accumulate(data, blocks_[b].batches, weight, u, lambda, gradient); });
+    parallel_for(threads_, static_cast<Index>(runs_.size()), [&](Index r) {
+        kernels(runs_[r]).accumulate(data, batch_run(runs_[r]), weight, u, lambda, gradient);
+    });
 }
 
 template <class Real>
-void Stiffness<Real>::add_gradient(const Factors& factors, const Real* gradient, double* out) const {
-    for_lanes([&](std::size_t, Index batch, int lane, Index e) {
+void Stiffness<Real>::add_gradient(const Real* gradient, int field, double* out) const {
+    const int w = order_.width;
+    std::array<std::vector<int>, 64> frames;
+    const int order = static_cast<int>(points_.size()) - 1;
+    for_lanes(0, n_batches_, [&](Index batch, int lane, const OrderedElement& one) {
+        auto& nodes = frames[one.frame.id()];
+        if (nodes.empty()) nodes = frame_nodes(order, dim_, one.frame);
         for (int k = 0; k < n_coefficients_; ++k)
-            for (int n = 0; n < n_nodes_; ++n)
-                out[(k * n_elements_ + e) * n_nodes_ + n] +=
-                    factors.mass_weights[e * n_nodes_ + n] *
-                    static_cast<double>(
-                        gradient[((batch * n_coefficients_ + k) * n_nodes_ + n) * kernels_.width + lane]);
+            for (int n = 0; n < n_nodes_; ++n) {
+                const Index at = one.element * n_nodes_ + nodes[n];
+                const Real sum = gradient[((batch * n_coefficients_ + k) * n_nodes_ + n) * w +
+                                          (lanes_ == Lanes::events ? field : lane)];
+                out[k * n_elements_ * n_nodes_ + at] += scale_[at] * static_cast<double>(sum);
+            }
     });
+}
+
+template <class Real>
+std::size_t Stiffness<Real>::memory_in_bytes() const {
+    return (places_.size() + lane_places_.size() + numbering_.places().size()) * sizeof(Dof) +
+           (coefficients_.size() + geometry_.size()) * sizeof(Real) + scale_.size() * sizeof(double) +
+           order_.lanes.size() * sizeof(OrderedElement);
 }
 
 template class Stiffness<float>;

@@ -1,13 +1,16 @@
 // The stiffness operator K, applied element by element, never assembled.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "wavetree/core/types.hpp"
 #include "wavetree/kernels/isa.hpp"
+#include "wavetree/kernels/parallel.hpp"
 #include "wavetree/mesh/dof_map.hpp"
 #include "wavetree/mesh/geometry.hpp"
+#include "wavetree/operators/numbering.hpp"
 
 namespace wavetree {
 
@@ -19,63 +22,130 @@ struct StiffnessSetup {
     const DofMap& dofs;
     std::string instruction_set;  // empty: the best of this processor
     int threads;
+    Lanes lanes = Lanes::elements;
 };
 
-// Vectors have `size()` values: the components of a dof together; first the mesh's dofs, then a private copy of
-// every interface dof for each further block of elements that touches it, last a spare that padding lanes
-// point at.
+// Vectors have `size()` values, at the places of `Numbering`; `value` tells where.
 //
-// The elements stand in blocks, whose number depends on the mesh alone. A block writes its own dofs and
-// its own copies only, so blocks run on any thread without locks, and the copies are then added in
-// block order: the result has the same bits for every number of threads.
+// A block of elements writes the places that it alone touches and its own copies, so blocks run on any thread without
+// locks, and the copies are then added in a fixed order: the result has the same bits for every number of threads.
 template <class Real>
 class Stiffness {
   public:
     // coefficients: (n_coefficients, n_elements, n_nodes), without quadrature weights.
     Stiffness(const StiffnessSetup& setup, const double* coefficients);
 
-    int n_components() const { return n_components_; }
-    Index n_values() const { return n_dofs_ * n_components_; }  // without copies and spare
-    Index size() const { return size_ * n_components_; }
-    int threads() const { return threads_; }
+    const Numbering& numbering() const { return numbering_; }
     const KernelSet& kernel_set() const { return *set_; }
+    int threads() const { return threads_; }
+    int n_components() const { return n_components_; }
+    Index n_dofs() const { return static_cast<Index>(numbering_.places().size()); }
 
-    // r += K u on the dofs. `u` needs its copies up to date (`spread`); copies in r are zero before and
-    // after.
-    void apply(const Real* u, Real* r) const;
+    // Fields side by side in a vector: 1 where lanes are elements.
+    int n_fields() const { return lanes_ == Lanes::events ? kernels_[0].width : 1; }
+    Index size() const { return numbering_.size() * n_components_ * n_fields(); }
+    Index value_at(Index place, int component) const {
+        return lanes_ == Lanes::events ? (place * n_components_ + component) * n_fields()
+                                       : component * numbering_.size() + place;
+    }
+    // Where the value of a dof stands, of the first field; those of the others follow.
+    Index value(Index dof, int component) const { return value_at(numbering_.place(dof), component); }
 
-    // Copies every interface dof of u to the blocks that share it.
+    Index place_of(Index value) const {
+        return lanes_ == Lanes::events ? value / (n_components_ * n_fields()) : value % numbering_.size();
+    }
+
+    // r += K u. `u` needs its copies up to date (`spread`); those of r are zero before and after.
+    void apply(const Real* u, Real* r) const {
+        sweep(u, r, [](Index, Index) {}, [](Index, Index) {});
+    }
+
+    // The same, with before(begin, end) called for ranges of places before anything is added to them, and
+    // after(begin, end) when nothing more is read from u or added to r there; for the interface of blocks
+    // neither is.
+    template <class Before, class After>
+    void sweep(const Real* u, Real* r, Before&& before, After&& after) const {
+        parallel_for(threads_, static_cast<Index>(numbering_.blocks().size()),
+                     [&](Index b) { sweep_block(numbering_.blocks()[b], u, r, before, after); });
+        add_copies(r);
+    }
+
+    // f(first value, n places, values per place) for the values at places [begin, end).
+    template <class F>
+    void for_values(Index begin, Index end, F&& f) const {
+        if (lanes_ == Lanes::events)
+            f(value_at(begin, 0), end - begin, n_components_ * n_fields());
+        else
+            for (int c = 0; c < n_components_; ++c) f(value_at(begin, c), end - begin, 1);
+    }
+
+    // Copies every interface value of u to the blocks that share it.
     void spread(Real* u) const;
 
     // gradient += weight · ∂(λᵀ K u)/∂coefficient, in the order of the batches; see `add_gradient`.
     void accumulate(Real weight, const Real* u, const Real* lambda, Real* gradient) const;
-    Index gradient_size() const { return static_cast<Index>(coefficients_.size()); }
+    Index gradient_size() const { return n_batches_ * n_coefficients_ * n_nodes_ * kernels_[0].width; }
 
-    // out (n_coefficients, n_elements, n_nodes) += the accumulated gradient times quadrature weights.
-    void add_gradient(const Factors& factors, const Real* gradient, double* out) const;
+    // out (n_coefficients, n_elements, n_nodes) += the accumulated gradient of a field times quadrature weights.
+    void add_gradient(const Real* gradient, int field, double* out) const;
+
+    std::size_t memory_in_bytes() const;
 
   private:
-    struct Block {
-        BatchRange batches;
-        Index element_begin, element_end;
+    struct Run {
+        Index begin, end, geometry;
+        GeometryClass geometry_class;
     };
-    void make_blocks(Index n_elements);
-    void number_copies(const DofMap& dofs);
-    void fill(const StiffnessSetup& setup, const double* coefficients);
-    Batches<Real> batches() const { return {dofs_.data(), coefficients_.data(), dxi_dx_.data(), D_.data()}; }
-    // f(block, batch, lane, element) for every lane that holds an element.
+
+    template <class Before, class After>
+    void sweep_block(const ElementBlock& block, const Real* u, Real* r, Before& before, After& after) const {
+        Index begun = block.place_begin, done = block.place_begin;
+        for (Index c = block.chunk_begin; c < block.chunk_end; ++c) {
+            const Chunk& chunk = numbering_.chunks()[c];
+            if (chunk.begun > begun) before(begun, chunk.begun), begun = chunk.begun;
+            for (Index i = run_begin_[c]; i < run_begin_[c + 1]; ++i)
+                kernels(runs_[i]).apply(batches(), batch_run(runs_[i]), u, r);
+            if (chunk.done > done) after(done, chunk.done), done = chunk.done;
+        }
+    }
+    void add_copies(Real* r) const;
     template <class F>
-    void for_lanes(F&& f) const;
+    void for_copies(F&& f) const;
+
+    void find_kernels(const StiffnessSetup& setup);
+    void code_places();
+    void make_runs(const Factors& factors);
+    void fill(const StiffnessSetup& setup, const double* coefficients);
+    void fill_factors(const Geometry& geometry, const Run& run, Index batch, int lane, const OrderedElement& element,
+                      const std::vector<int>& nodes);
+    GeometryClass usable(GeometryClass geometry_class) const;
+    int n_factors(GeometryClass geometry_class) const;  // per batch and lane
+    const ElementKernels<Real>& kernels(const Run& run) const { return kernels_[static_cast<int>(run.geometry_class)]; }
+    BatchRun<Real> batch_run(const Run& run) const { return {run.begin, run.end, geometry_.data() + run.geometry}; }
+    Batches<Real> batches() const {
+        return {places_.data(), lane_places_.data(), coefficients_.data(),
+                D_.data(),      points_.data(),      numbering_.size()};
+    }
+    // Batches of the kernels in a batch of the order: one, or one per element.
+    int split() const { return lanes_ == Lanes::events ? order_.width : 1; }
+    // Lanes of a batch's own data.
+    int data_width() const { return lanes_ == Lanes::events ? 1 : order_.width; }
+    // f(batch, lane, element) for every lane that holds an element, batches and lanes as the kernels' data have them.
+    template <class F>
+    void for_lanes(Index begin, Index end, F&& f) const;
 
     const KernelSet* set_;
-    ElementKernels<Real> kernels_;
-    int threads_, n_nodes_, n_components_, n_coefficients_, dim_;
-    bool affine_ = false;
-    Index n_dofs_ = 0, size_ = 0, n_elements_ = 0, n_batches_ = 0;  // size_ in dofs
-    std::vector<Block> blocks_;
-    std::vector<Dof> interface_, copies_begin_, copies_;  // interface dof, its copies as compressed rows
-    AlignedVector<Dof> dofs_;
-    AlignedVector<Real> coefficients_, dxi_dx_, D_;
+    Lanes lanes_;
+    int threads_, n_components_, n_coefficients_, dim_, n_nodes_;
+    std::array<ElementKernels<Real>, n_geometry_classes> kernels_;  // by class, where there are any
+    ElementOrder order_;
+    Numbering numbering_;
+    Index n_elements_, n_batches_ = 0;
+    std::vector<Run> runs_;
+    std::vector<Index> run_begin_;  // first run of every chunk, then their number
+    std::vector<double> scale_;     // (n_elements, n_nodes): what coefficients are multiplied by
+    AlignedVector<Dof> places_, lane_places_;
+    AlignedVector<Real> coefficients_, geometry_, D_, points_;
 };
 
 }  // namespace wavetree

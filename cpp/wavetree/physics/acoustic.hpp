@@ -17,6 +17,7 @@ namespace wavetree {
 
 struct Acoustic {
     static constexpr PhysicsId id = PhysicsId::acoustic;
+    static constexpr bool is_isotropic_scalar = true;
     static constexpr const char* name = "acoustic";
     template <int Dim>
     static constexpr int n_components = 1;

@@ -22,6 +22,7 @@ namespace wavetree {
 
 struct Anisotropic {
     static constexpr PhysicsId id = PhysicsId::anisotropic;
+    static constexpr bool is_isotropic_scalar = false;
     static constexpr const char* name = "anisotropic";
     template <int Dim>
     static constexpr int n_components = Dim;

@@ -11,6 +11,7 @@ namespace wavetree {
 
 struct Diffusion {
     static constexpr PhysicsId id = PhysicsId::diffusion;
+    static constexpr bool is_isotropic_scalar = false;
     template <int Dim>
     static constexpr int n_components = 1;
     // Upper triangle of T, row by row: xx, xy, yy in 2-D.

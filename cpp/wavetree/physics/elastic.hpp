@@ -21,6 +21,7 @@ namespace wavetree {
 
 struct Elastic {
     static constexpr PhysicsId id = PhysicsId::elastic;
+    static constexpr bool is_isotropic_scalar = false;
     static constexpr const char* name = "elastic";
     template <int Dim>
     static constexpr int n_components = Dim;

@@ -15,9 +15,15 @@ void apply_stiffness(const Medium<double>& medium, Vector& x, Vector& out) {
     medium.stiffness().apply(x.data(), out.data());
 }
 
+// f(place, value)
+template <class F>
+void for_values(const Medium<double>& medium, F&& f) {
+    for (int c = 0; c < medium.n_components(); ++c)
+        for (Index p = 0; p < medium.n_places(); ++p) f(p, medium.stiffness().value_at(p, c));
+}
+
 void divide_by_mass(const Medium<double>& medium, Vector& x) {
-    const Index n = medium.n_components();
-    for (Index i = 0; i < medium.n_values(); ++i) x[i] = medium.free()[i / n] ? x[i] / medium.mass()[i / n] : 0.0;
+    for_values(medium, [&](Index p, Index i) { x[i] = medium.free()[p] ? x[i] / medium.mass()[p] : 0.0; });
 }
 
 }  // namespace
@@ -46,12 +52,15 @@ void CoupledProblem::join(const Vector& phi, const Vector& u, Vector& out) const
 
 void CoupledProblem::apply(const Vector& x, Vector& out) {
     split(x);
-    const int dim = solid_.n_components();
     apply_stiffness(fluid_, phi_, a_);
-    coupling_.to_fluid(1.0, [&](Index dof, int d) { return u_[dof * dim + d]; }, a_.data());
+    coupling_.to_fluid(
+        1.0, [&](Index dof, int d) { return u_[solid_.stiffness().value(dof, d)]; },
+        [&](Index dof) -> double& { return a_[fluid_.stiffness().value(dof, 0)]; });
     divide_by_mass(fluid_, a_);
     apply_stiffness(solid_, u_, b_);
-    coupling_.to_solid(1.0, [&](Index dof) { return a_[dof]; }, b_.data());
+    coupling_.to_solid(
+        1.0, [&](Index dof) { return a_[fluid_.stiffness().value(dof, 0)]; },
+        [&](Index dof, int d) -> double& { return b_[solid_.stiffness().value(dof, d)]; });
     divide_by_mass(solid_, b_);
     join(a_, b_, out);
 }
@@ -59,8 +68,8 @@ void CoupledProblem::apply(const Vector& x, Vector& out) {
 void CoupledProblem::weigh(const Vector& x, Vector& out) {
     split(x);
     apply_stiffness(fluid_, phi_, a_);
-    const Index n = solid_.n_components();
-    for (Index i = 0; i < solid_.n_values(); ++i) b_[i] = solid_.mass()[i / n] * u_[i];
+    std::fill(b_.begin(), b_.end(), 0.0);
+    for_values(solid_, [&](Index p, Index i) { b_[i] = solid_.mass()[p] * u_[i]; });
     join(a_, b_, out);
 }
 

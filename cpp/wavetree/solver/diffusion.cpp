@@ -46,14 +46,19 @@ DiffusionOperator::DiffusionOperator(const DiffusionSetup& setup)
                  setup.tensor) {
     const int dim = setup.mesh.dim;
     const auto element_coordinates = node_coordinates(geometry_);
-    std::vector<double> coordinates(static_cast<std::size_t>(n_dofs() * dim));
-    mass_.assign(static_cast<std::size_t>(n_dofs()), 0.0);
+    mass_.assign(static_cast<std::size_t>(stiffness_.numbering().n_places()), 0.0);
+    std::vector<double> coordinates(mass_.size() * static_cast<std::size_t>(dim));
+    std::vector<char> free(mass_.size(), 0);
     for (std::size_t i = 0; i < map_.element_dofs.size(); ++i) {
-        const Index dof = map_.element_dofs[i];
-        mass_[dof] += factors_.mass_weights[i];
-        for (int d = 0; d < dim; ++d) coordinates[dof * dim + d] = element_coordinates[i * dim + d];
+        const Index place = stiffness_.numbering().place(map_.element_dofs[i]);
+        mass_[place] += factors_.mass_weights[i], free[place] = 1;
+        for (int d = 0; d < dim; ++d) coordinates[place * dim + d] = element_coordinates[i * dim + d];
     }
-    const std::vector<char> free(mass_.size(), 1);
+    for (std::size_t p = 0; p < free.size(); ++p) {
+        if (free[p]) continue;  // a place without dof must be somewhere, and not divide by zero
+        mass_[p] = 1.0;
+        for (int d = 0; d < dim; ++d) coordinates[p * dim + d] = element_coordinates[d];
+    }
     const double bound = 1.05 * largest_eigenvalue(stiffness_problem(stiffness_, mass_, free),
                                                    rough_field(stiffness_, free, coordinates));
     if (bound <= 0.0) return;  // zero lengths: S is the identity
@@ -65,10 +70,10 @@ DiffusionOperator::DiffusionOperator(const DiffusionSetup& setup)
 void DiffusionOperator::apply(double* values) const {
     if (chebyshev_.empty()) return;
     AlignedVector<double> x(static_cast<std::size_t>(stiffness_.size()));
-    std::copy_n(values, n_dofs(), x.begin());
+    for (Index dof = 0; dof < n_dofs(); ++dof) x[stiffness_.value(dof, 0)] = values[dof];
     apply_root(x);
     apply_root(x);
-    std::copy_n(x.begin(), n_dofs(), values);
+    for (Index dof = 0; dof < n_dofs(); ++dof) values[dof] = x[stiffness_.value(dof, 0)];
 }
 
 // x ← Σ_k c_k T_k(2 A / largest − 1) x by the three-term recurrence.
@@ -79,7 +84,7 @@ void DiffusionOperator::apply_root(AlignedVector<double>& x) const {
         const double factor = k == 1 ? 1.0 : 2.0, c = chebyshev_[k];
         stiffness_.spread(current.data());
         stiffness_.apply(current.data(), next.data());
-        parallel_ranges(stiffness_.threads(), n_dofs(), [&](Index begin, Index end) {
+        parallel_ranges(stiffness_.threads(), static_cast<Index>(mass_.size()), [&](Index begin, Index end) {
             for (Index i = begin; i < end; ++i) {
                 const double shifted = 2.0 / largest_ * next[i] / mass_[i] - current[i];
                 const double value = factor * shifted - (k == 1 ? 0.0 : before[i]);

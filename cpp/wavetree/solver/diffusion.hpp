@@ -37,7 +37,7 @@ class DiffusionOperator {
     Geometry geometry_;
     Factors factors_;
     DofMap map_;
-    std::vector<double> mass_;
+    std::vector<double> mass_;  // by place
     Stiffness<double> stiffness_;
     double largest_ = 0.0;  // upper end of the spectrum of A
     std::vector<double> chebyshev_;

@@ -1,7 +1,6 @@
 #include "wavetree/solver/simulation.hpp"
 
 #include <cmath>
-#include <numeric>
 #include <sstream>
 
 #include "wavetree/core/errors.hpp"
@@ -30,6 +29,16 @@ AlignedVector<Real> product(const Medium<Real>& medium, AlignedVector<Real> x) {
     return result;
 }
 
+// f(place, value) for all values of a medium.
+template <class Real, class F>
+void for_values(const Medium<Real>& medium, F&& f) {
+    for (int c = 0; c < medium.n_components(); ++c)
+        for (Index p = 0; p < medium.n_places(); ++p) {
+            const Index first = medium.stiffness().value_at(p, c);
+            for (Index i = first; i < first + medium.n_fields(); ++i) f(p, i);
+        }
+}
+
 }  // namespace
 
 template <class Real>
@@ -37,6 +46,8 @@ Simulation<Real>::Simulation(const MeshSetup& mesh, const std::vector<MediumSetu
     : mesh_(mesh.mesh), coupling_(mesh.mesh.dim) {
     if (media.empty() || media.size() > 2 || (media.size() == 2 && (!is_fluid(media[0]) || is_fluid(media[1]))))
         throw InputError("expected one medium, or a fluid and a solid in this order");
+    if (media.size() > 1 && mesh.lanes == Lanes::events)
+        throw InputError("a fluid and a solid were given; several events at a time need one medium");
     const DofMap map = make_dof_map(mesh_, mesh.order);
     for (const MediumSetup& setup : media) media_.push_back(std::make_unique<Medium<Real>>(mesh, setup, map));
     if (media.size() < 2) return;
@@ -44,6 +55,8 @@ Simulation<Real>::Simulation(const MeshSetup& mesh, const std::vector<MediumSetu
     for (Index e : media[1].elements) solid[e] = 1;
     coupling_ = Coupling(Geometry(mesh_, mesh.order), map, interface_sides(mesh_, solid), media_[0]->number(),
                          media_[1]->number());
+    media_[0]->hold(coupling_.fluid_dofs());
+    media_[1]->hold(coupling_.solid_dofs());
 }
 
 template <class Real>
@@ -97,36 +110,37 @@ typename Simulation<Real>::State Simulation<Real>::start_adjoint(double dt, Inde
 
 template <class Real>
 void Simulation<Real>::couple(State& state, std::size_t m, bool first) const {
-    const std::size_t other = 1 - m;
-    const Field<Real>& from = state.fields[other];
-    const Index n = media_[other]->n_components();
+    const Medium<Real>& from = *media_[1 - m];
+    const Medium<Real>& to = *media_[m];
     const auto value = [&](Index dof, int c) -> double {
-        const Index i = dof * n + c;
-        return first ? from.u[i] : media_[other]->acceleration(from, state.schemes[other], i);
+        return first ? state.fields[1 - m].u[from.stiffness().value(dof, c)]
+                     : from.held_acceleration(state.fields[1 - m], state.schemes[1 - m], dof, c);
     };
-    Real* r = state.fields[m].r.data();
     const double sign = first ? 1.0 : -1.0;
+    const auto at = [&](Index dof, int c = 0) -> Real& { return state.fields[m].z[to.stiffness().value(dof, c)]; };
     if (m == 0)
-        coupling_.to_fluid(sign, value, r);
+        coupling_.to_fluid(sign, value, at);
     else
-        coupling_.to_solid(sign, [&](Index dof) { return value(dof, 0); }, r);
+        coupling_.to_solid(sign, [&](Index dof) { return value(dof, 0); }, at);
 }
 
-// From r = −F on to where `acceleration` holds; `update` completes the step.
 template <class Real>
-void Simulation<Real>::begin_step(State& state, Direction direction) const {
-    for (std::size_t m = 0; m < media_.size(); ++m)
-        media_[m]->stiffness().apply(state.fields[m].u.data(), state.fields[m].r.data());
+void Simulation<Real>::step(State& state, Direction direction, const std::vector<Sources>& sources,
+                            Index stride) const {
+    for (std::size_t m = 0; m < media_.size(); ++m) media_[m]->sweep(state.fields[m], state.schemes[m]);
+    for (std::size_t k = 0; k < sources.size(); ++k)
+        for (Index row = 0; row < sources[k].points->n_rows(); ++row) {
+            const std::size_t m = k % media_.size();
+            sources[k].points->inject(row, sources[k].samples[row * stride + state.step], [&](Index i, double force) {
+                media_[m]->add_force(state.fields[m], state.schemes[m], i, force);
+            });
+        }
     for (std::size_t i = 0; i < media_.size(); ++i) {
         const std::size_t m = direction == Direction::forward ? i : media_.size() - 1 - i;
         if (!coupling_.empty()) couple(state, m, i == 0);
-        media_[m]->prepare(state.fields[m], state.schemes[m]);
+        media_[m]->damp_boundary(state.fields[m], state.schemes[m]);
     }
-}
-
-template <class Real>
-void Simulation<Real>::finish_step(State& state) const {
-    for (std::size_t m = 0; m < media_.size(); ++m) media_[m]->update(state.fields[m], state.schemes[m]);
+    for (std::size_t m = 0; m < media_.size(); ++m) media_[m]->finish(state.fields[m], state.schemes[m]);
 }
 
 template <class Real>
@@ -135,30 +149,34 @@ typename Simulation<Real>::Energy Simulation<Real>::energy(const State& state) c
     std::vector<AlignedVector<Real>> before;  // u_{n−1}
     for (std::size_t m = 0; m < media_.size(); ++m) {
         before.push_back(state.fields[m].u);
-        const Real dt = static_cast<Real>(state.schemes[m].dt);
-        for (Index i = 0; i < media_[m]->n_values(); ++i) before[m][i] -= dt * state.fields[m].w[i];
+        for_values(*media_[m], [&](Index p, Index i) { before[m][i] += state.schemes[m].b[p] * state.fields[m].z[i]; });
     }
     for (std::size_t m = 0; m < media_.size(); ++m) {
         const Medium<Real>& medium = *media_[m];
         const Field<Real>& field = state.fields[m];
-        const Index n = medium.n_components();
+        const auto velocity = [&](Index i) { return medium.velocity(field, state.schemes[m], i); };
         auto now = product(medium, field.u);
         if (m == 1 || coupling_.empty()) {
-            for (Index i = 0; i < medium.n_values(); ++i) {
-                sum.kinetic += 0.5 * medium.mass()[i / n] * field.w[i] * field.w[i];
+            for_values(medium, [&](Index p, Index i) {
+                sum.kinetic += 0.5 * medium.mass()[p] * velocity(i) * velocity(i);
                 sum.potential += 0.5 * static_cast<double>(before[m][i]) * now[i];
-            }
+            });
             continue;
         }
-        auto then = product(medium, before[0]);
-        const auto by_velocity = product(medium, field.w);
-        const int dim = media_[1]->n_components();
-        coupling_.to_fluid(1.0, [&](Index dof, int d) { return state.fields[1].u[dof * dim + d]; }, now.data());
-        coupling_.to_fluid(1.0, [&](Index dof, int d) { return before[1][dof * dim + d]; }, then.data());
-        for (Index i = 0; i < medium.n_values(); ++i) {
-            sum.kinetic += 0.5 * static_cast<double>(field.w[i]) * by_velocity[i];
-            if (medium.free()[i]) sum.potential += 0.5 * then[i] / medium.mass()[i] * now[i];
-        }
+        auto then = product(medium, before[0]), w = field.z;
+        for_values(medium, [&](Index, Index i) { w[i] = static_cast<Real>(velocity(i)); });
+        const auto by_velocity = product(medium, w);
+        const Stiffness<Real>&fluid = medium.stiffness(), &solid = media_[1]->stiffness();
+        coupling_.to_fluid(
+            1.0, [&](Index dof, int d) { return state.fields[1].u[solid.value(dof, d)]; },
+            [&](Index dof) -> Real& { return now[fluid.value(dof, 0)]; });
+        coupling_.to_fluid(
+            1.0, [&](Index dof, int d) { return before[1][solid.value(dof, d)]; },
+            [&](Index dof) -> Real& { return then[fluid.value(dof, 0)]; });
+        for_values(medium, [&](Index p, Index i) {
+            sum.kinetic += 0.5 * static_cast<double>(w[i]) * by_velocity[i];
+            if (medium.free()[p]) sum.potential += 0.5 * then[i] / medium.mass()[p] * now[i];
+        });
     }
     return sum;
 }
@@ -167,7 +185,7 @@ template <class Real>
 void Simulation<Real>::fail(const State& state, const std::string& what) const {
     const auto [m, value] = state.largest;
     const auto x = media_[m]->coordinates();
-    const double* place = &x[value / media_[m]->n_components() * mesh_.dim];
+    const double* place = &x[media_[m]->stiffness().place_of(value) * mesh_.dim];
     std::ostringstream text;
     text << what << " at time step " << state.step << ", most of all at (" << place[0];
     for (int d = 1; d < mesh_.dim; ++d) text << ", " << place[d];
@@ -182,16 +200,17 @@ void Simulation<Real>::check_finite(State& state) const {
     double largest_size = 0.0;
     for (std::size_t m = 0; m < media_.size(); ++m) {
         // Media compare by energy: in the shortest waves, which fail first, φ_tt is about 2 φ_t / dt.
-        const auto& mass = media_[m]->mass();
-        const double mean_mass = std::accumulate(mass.begin(), mass.end(), 0.0) / static_cast<double>(mass.size());
+        double mean_mass = 0.0;
+        for (Index p = 0; p < media_[m]->n_places(); ++p)
+            mean_mass += media_[m]->free()[p] * media_[m]->mass()[p] / static_cast<double>(media_[m]->n_dofs());
         const double unit = std::sqrt(mean_mass) * (m == 0 && media_.size() > 1 ? 2.0 / state.schemes[m].dt : 1.0);
-        for (Index i = 0; i < media_[m]->n_values(); ++i) {
-            const double size = unit * std::abs(static_cast<double>(state.fields[m].w[i]));
+        for_values(*media_[m], [&](Index, Index i) {
+            const double size = unit * std::abs(media_[m]->velocity(state.fields[m], state.schemes[m], i));
             if (size > largest_size) largest = {m, i}, largest_size = size;
-            if (std::isfinite(size)) continue;
+            if (std::isfinite(size)) return;
             if (state.largest.value < 0) state.largest = {m, i};
             fail(state, "the wavefield is no longer finite");
-        }
+        });
     }
     if (largest_size > 0.0) state.largest = largest;
 }
@@ -209,88 +228,99 @@ void Simulation<Real>::check_energy(State& state, bool silent) const {
 }
 
 template <class Real>
-void Simulation<Real>::keep(const State& state, const WavefieldStore<Real>& store) const {
-    const Index row = store.find(state.step);
-    if (row < 0) return;
-    Real* out = store.row(row);
-    for (std::size_t m = 0; m < media_.size(); ++m)
-        out = std::copy_n(state.fields[m].u.begin(), media_[m]->n_values(), out);
+void Simulation<Real>::keep(const State& state, const Stores& stores) const {
+    for (std::size_t f = 0; f < stores.size(); ++f) {
+        const Index row = stores[f]->find(state.step);
+        if (row < 0) continue;
+        Real* out = stores[f]->row(row);
+        for (std::size_t m = 0; m < media_.size(); out += media_[m++]->n_values())
+            media_[m]->store(state.fields[m].u, static_cast<int>(f), out);
+    }
 }
 
-// Between `begin_step` and `finish_step`, where u_n, w at n − ½ and the acceleration at n are known.
+// Puts the stored fields of this step into the sums; false if there are none.
 template <class Real>
-void Simulation<Real>::sample(const State& state, std::size_t m, const Receivers& to, Index stride) const {
-    const Field<Real>& field = state.fields[m];
-    const Scheme<Real>& scheme = state.schemes[m];
-    const auto acceleration = [&](Index i) { return media_[m]->acceleration(field, scheme, i); };
-    for (Index row = 0; row < to.points->n_rows(); ++row) {
-        double& out = to.samples[row * stride + state.step];
-        if (to.derivative[row] == 0)
-            out = to.points->sample(row, [&](Index i) { return field.u[i]; });
-        else if (to.derivative[row] == 1)
-            out = to.points->sample(row, [&](Index i) { return field.w[i] + 0.5 * scheme.dt * acceleration(i); });
-        else
-            out = to.points->sample(row, acceleration);
+bool Simulation<Real>::restore(State& state, const Stores& stores, double& weight) const {
+    Index row = -1;
+    for (std::size_t f = 0; f < stores.size(); ++f) {
+        row = stores[f]->find(state.step);
+        if (row < 0) return false;
+        const Real* from = stores[f]->row(row);
+        for (std::size_t m = 0; m < media_.size(); from += media_[m++]->n_values())
+            media_[m]->restore(from, static_cast<int>(f), state.sums[m].forward);
+        weight = stores[f]->weights[row];
+    }
+    return row >= 0;
+}
+
+template <class Real>
+double Simulation<Real>::sample_velocity(const State& state, std::size_t k, const Receivers& from, Index row) const {
+    const std::size_t m = k % media_.size();
+    return from.points->sample(row, [&](Index i) { return media_[m]->velocity(state.fields[m], state.schemes[m], i); });
+}
+
+// u_n and w at n − ½ are known before the step, w at n + ½ after it; w_{n−½} waits in the row's sample.
+template <class Real>
+void Simulation<Real>::sample_before(const State& state, const Forward& run) const {
+    for (std::size_t k = 0; k < run.receivers.size(); ++k) {
+        const Receivers& to = run.receivers[k];
+        const auto& u = state.fields[k % media_.size()].u;
+        for (Index row = 0; row < to.points->n_rows(); ++row)
+            to.samples[row * run.stride + state.step] = to.derivative[row] == 0
+                                                            ? to.points->sample(row, [&](Index i) { return u[i]; })
+                                                            : sample_velocity(state, k, to, row);
     }
 }
 
 template <class Real>
-void Simulation<Real>::inject(State& state, const Forward& run) const {
-    for (std::size_t m = 0; m < run.sources.size(); ++m)
-        for (Index row = 0; row < run.sources[m].points->n_rows(); ++row)
-            run.sources[m].points->inject(row, -run.sources[m].samples[row * run.stride + state.step],
-                                          state.fields[m].r.data());
+void Simulation<Real>::sample_after(const State& state, const Forward& run) const {
+    for (std::size_t k = 0; k < run.receivers.size(); ++k) {
+        const Receivers& to = run.receivers[k];
+        for (Index row = 0; row < to.points->n_rows(); ++row) {
+            if (to.derivative[row] == 0) continue;
+            double& sample = to.samples[row * run.stride + state.step];
+            const double before = sample, after = sample_velocity(state, k, to, row);
+            sample = to.derivative[row] == 1 ? 0.5 * (before + after) : (after - before) / state.schemes[0].dt;
+        }
+    }
 }
 
 template <class Real>
 void Simulation<Real>::forward(State& state, Index end, const Forward& run, Watch& watch) const {
     while (state.step < end) {
         const Index n = state.step;
-        inject(state, run);
-        begin_step(state, Direction::forward);
-        for (std::size_t m = 0; m < run.receivers.size(); ++m) sample(state, m, run.receivers[m], run.stride);
         if (run.energy) run.energy[n] = energy(state).total();
         if (n % check_interval == 0) {
             check_finite(state);
             if (run.source_end < run.stride) check_energy(state, n >= run.source_end + check_interval);
         }
-        finish_step(state);
+        sample_before(state, run);
+        step(state, Direction::forward, run.sources, run.stride);
+        sample_after(state, run);
         ++state.step;
-        if (run.store) keep(state, *run.store);
+        keep(state, run.stores);
         watch.step(static_cast<double>(n) / static_cast<double>(run.stride));
     }
     check_finite(state);
 }
 
 template <class Real>
-void Simulation<Real>::accumulate(State& state, const WavefieldStore<Real>& store) const {
-    const Index row = store.find(state.step);
-    if (row < 0) return;
-    const Real* from = store.row(row);
-    for (std::size_t m = 0; m < media_.size(); ++m) {
-        std::copy_n(from, media_[m]->n_values(), state.sums[m].forward.begin());
-        from += media_[m]->n_values();
-        media_[m]->accumulate(state.fields[m], state.schemes[m], store.weights[row], state.sums[m]);
-    }
-}
-
-template <class Real>
 void Simulation<Real>::adjoint(State& state, Index begin, const Adjoint& run, Watch& watch) const {
     while (state.step > begin) {
         const Index k = state.step;
-        for (std::size_t m = 0; m < run.receivers.size(); ++m)
-            for (Index row = 0; row < run.receivers[m].points->n_rows(); ++row)
-                run.receivers[m].points->inject(row, -run.receivers[m].samples[row * run.stride + k],
-                                                state.fields[m].r.data());
-        begin_step(state, Direction::adjoint);
-        if (run.store) accumulate(state, *run.store);
         if (k % check_interval == 1) check_finite(state);
-        finish_step(state);
+        double weight = 0.0;
+        const bool stored = restore(state, run.stores, weight);
+        for (std::size_t m = 0; stored && m < media_.size(); ++m)
+            media_[m]->accumulate_before(state.fields[m], weight, state.sums[m]);
+        step(state, Direction::adjoint, run.receivers, run.stride);
+        for (std::size_t m = 0; stored && m < media_.size(); ++m)
+            media_[m]->accumulate_after(state.fields[m], weight, state.sums[m]);
         --state.step;
-        for (std::size_t m = 0; m < run.sources.size(); ++m)
-            for (Index row = 0; row < run.sources[m].points->n_rows(); ++row)
-                run.sources[m].samples[row * run.stride + state.step] =
-                    run.sources[m].points->sample(row, [&](Index i) { return state.fields[m].u[i]; });
+        for (std::size_t s = 0; s < run.sources.size(); ++s)
+            for (Index row = 0; row < run.sources[s].points->n_rows(); ++row)
+                run.sources[s].samples[row * run.stride + state.step] =
+                    run.sources[s].points->sample(row, [&](Index i) { return state.fields[s % media_.size()].u[i]; });
         watch.step(1.0 - static_cast<double>(k) / static_cast<double>(run.stride));
     }
 }

@@ -17,7 +17,8 @@ namespace wavetree {
 //     A⁺ u_{n+1} = (2M/dt² − K) u_n − A⁻ u_{n−1} + F_n,   n = 0 … n_steps − 1,  u_0 = u_{−1} = 0     (1)
 //
 // is stepped as w ← ((M − dt C/2) w + dt (F − K u)) / (M + dt C/2), u ← u + dt w, where w is the
-// velocity at the half step. A fluid φ and a solid u that touch are stepped one after the other:
+// velocity at the half step; what is kept of it is z = −(M + dt C/2) w / dt, to which forces are added as they are. A
+// fluid φ and a solid u that touch are stepped one after the other:
 //
 //     fluid with F − Bᵀ u_n,  then solid with F + B φ_tt,  φ_tt = (φ_{n+1} − 2 φ_n + φ_{n−1}) / dt²   (2)
 //
@@ -26,12 +27,13 @@ namespace wavetree {
 template <class Real>
 class Simulation {
   public:
-    // At most one fluid and one solid, in this order.
+    // At most one fluid and one solid, in this order; several fields at a time in one medium only.
     Simulation(const MeshSetup& mesh, const std::vector<MediumSetup>& media);
 
     const Medium<Real>& medium(std::size_t m) const { return *media_[m]; }
     std::size_t n_media() const { return media_.size(); }
-    Index n_values() const;
+    int n_fields() const { return media_[0]->n_fields(); }
+    Index n_values() const;  // of one stored field
     const char* instruction_set() const { return media_[0]->stiffness().kernel_set().name; }
     std::size_t memory_in_bytes() const;
 
@@ -56,7 +58,7 @@ class Simulation {
     State start(double dt) const;
     State start_adjoint(double dt, Index n_steps) const;
 
-    // Rows of sources or receivers in one medium, with their samples (n_rows, stride), column n = step n.
+    // Rows of sources or receivers in one medium and field, with their samples (n_rows, stride), column n = step n.
     struct Sources {
         const PointOperator* points;
         const double* samples;
@@ -66,14 +68,16 @@ class Simulation {
         const int* derivative;  // (n_rows): 0, 1 or 2 times in time, by the differences of the scheme
         double* samples;
     };
+    using Stores = std::vector<const WavefieldStore<Real>*>;
 
+    // Sources and receivers: of every medium for field 0, then for field 1, ...; or none.
     struct Forward {
-        std::vector<Sources> sources;      // per medium
-        std::vector<Receivers> receivers;  // per medium, or empty
+        std::vector<Sources> sources;
+        std::vector<Receivers> receivers;
         Index stride;
-        Index source_end;                   // from this step on the sources are silent
-        const WavefieldStore<Real>* store;  // where the field is kept, or null
-        double* energy;                     // (stride): of the step that leads to n, or null
+        Index source_end;  // from this step on the sources are silent
+        Stores stores;     // where each field is kept, or empty
+        double* energy;    // (stride): of the step that leads to n, or null
     };
     // Advances the state to `end`; samples of steps [state.step, end) are read and written.
     void forward(State& state, Index end, const Forward& run, Watch& watch) const;
@@ -82,7 +86,7 @@ class Simulation {
         std::vector<Sources> receivers;  // adjoint sources dt f†_k, column k; see `adjoint_samples`
         std::vector<Receivers> sources;  // λ_n at the sources, column n, or empty
         Index stride;
-        const WavefieldStore<Real>* store;  // or null
+        Stores stores;  // or empty
     };
     // Takes the adjoint state back to `begin`. Its sums are the gradient of the steps passed, by
     //
@@ -95,12 +99,12 @@ class Simulation {
   private:
     enum class Direction { forward, adjoint };
     void couple(State& state, std::size_t m, bool first) const;
-    void inject(State& state, const Forward& run) const;
-    void begin_step(State& state, Direction direction) const;
-    void finish_step(State& state) const;
-    void sample(const State& state, std::size_t m, const Receivers& to, Index stride) const;
-    void keep(const State& state, const WavefieldStore<Real>& store) const;
-    void accumulate(State& state, const WavefieldStore<Real>& store) const;
+    void step(State& state, Direction direction, const std::vector<Sources>& sources, Index stride) const;
+    double sample_velocity(const State& state, std::size_t k, const Receivers& from, Index row) const;
+    void sample_before(const State& state, const Forward& run) const;
+    void sample_after(const State& state, const Forward& run) const;
+    void keep(const State& state, const Stores& stores) const;
+    bool restore(State& state, const Stores& stores, double& weight) const;
     // ½ wᵀ W w and ½ u_{n−1}ᵀ W L u_n of the step that led to u_n, with W = M and W L = K. For a fluid that
     // touches a solid W = K_f, and the second becomes ½ q_{n−1}ᵀ M_f q_n, M_f q = K_f φ + Bᵀ u. Their sum is
     // constant while nothing damps or drives.

@@ -96,16 +96,19 @@ double largest_eigenvalue(const EigenProblem& problem, Vector start) {
 
 EigenProblem stiffness_problem(const Stiffness<double>& stiffness, const std::vector<double>& mass,
                                const std::vector<char>& free) {
-    const std::size_t n = stiffness.n_components();
-    const auto weigh = [&mass, n](Vector& x, Vector& out) {
+    const int n = stiffness.n_components();
+    const auto weigh = [&, n](Vector& x, Vector& out) {
         std::fill(out.begin(), out.end(), 0.0);
-        for (std::size_t i = 0; i < mass.size() * n; ++i) out[i] = mass[i / n] * x[i];
+        for (int c = 0; c < n; ++c)
+            for (std::size_t p = 0, i = stiffness.value_at(0, c); p < mass.size(); ++p, ++i) out[i] = mass[p] * x[i];
     };
     const auto apply = [&, n](Vector& x, Vector& out) {
         stiffness.spread(x.data());
         std::fill(out.begin(), out.end(), 0.0);
         stiffness.apply(x.data(), out.data());
-        for (std::size_t i = 0; i < mass.size() * n; ++i) out[i] = free[i / n] ? out[i] / mass[i / n] : 0.0;
+        for (int c = 0; c < n; ++c)
+            for (std::size_t p = 0, i = stiffness.value_at(0, c); p < mass.size(); ++p, ++i)
+                out[i] = free[p] ? out[i] / mass[p] : 0.0;
     };
     return {apply, weigh};
 }
@@ -120,13 +123,13 @@ Vector rough_field(const Stiffness<double>& stiffness, const std::vector<char>& 
     }
     // Rough enough to hold the shortest waves of the mesh, smooth enough to forgive rounding.
     Vector field(static_cast<std::size_t>(stiffness.size()));
-    for (std::size_t i = 0; i < free.size(); ++i)
+    for (std::size_t p = 0; p < free.size(); ++p)
         for (std::size_t c = 0; c < n; ++c) {
             double phase = 0.5 + 1.1 * static_cast<double>(c);
             for (std::size_t d = 0; d < dim; ++d)
-                phase += (1299.7 + 433.3 * static_cast<double>(d)) * (coordinates[i * dim + d] - low[d]) /
+                phase += (1299.7 + 433.3 * static_cast<double>(d)) * (coordinates[p * dim + d] - low[d]) /
                          (high[d] - low[d]);
-            field[i * n + c] = free[i] ? std::sin(phase) : 0.0;
+            field[stiffness.value_at(static_cast<Index>(p), static_cast<int>(c))] = free[p] ? std::sin(phase) : 0.0;
         }
     return field;
 }

@@ -20,12 +20,12 @@ struct EigenProblem {
 // margin.
 double largest_eigenvalue(const EigenProblem& problem, AlignedVector<double> start);
 
-// Of M⁻¹K. mass: (n_dofs), free: 0 on dofs held at zero, else 1.
+// Of M⁻¹K. mass, free: by place, see `Medium`.
 EigenProblem stiffness_problem(const Stiffness<double>& stiffness, const std::vector<double>& mass,
                                const std::vector<char>& free);
 
 // A start vector (size) that holds all wavelengths of a mesh and does not depend on its numbering.
-// coordinates: (n_dofs, dim) [m]
+// coordinates: by place (n_places, dim) [m]
 AlignedVector<double> rough_field(const Stiffness<double>& stiffness, const std::vector<char>& free,
                                   const std::vector<double>& coordinates);
 

@@ -20,7 +20,6 @@ from wavetree.inversion.settings import NodeSettings, changed_settings
 from wavetree.inversion.stages import first_node, next_node
 from wavetree.mesh import Mesh
 from wavetree.mesh.evaluation import evaluate
-from wavetree.project.simulations import check_site
 from wavetree.project.store import IterationRecord
 from wavetree.simulation.time_axis import maximum_time_step
 
@@ -62,7 +61,7 @@ class Branches:
         ConflictError
             If there are overrides and another process has begun it meanwhile.
         """
-        check_site(self._problems.configuration(name).job_submission.site_name)
+        self._project.sites.check(self._problems.configuration(name).job_submission.site_name)
         node = self._root(name, overrides or {})
         try:
             record = self._store.add_iteration(name, None, node.to_document())

@@ -32,9 +32,10 @@ class SiteConfig(Configuration):
     Parameters
     ----------
     site_name
-        Name of the site.
+        Name of the site: "local", "slurm", or one that `LocalSettings` or `SlurmSettings` describe, in the
+        project or in the user's file of sites.
     ranks_per_job
-        Ranks of each simulation; as many threads where the site runs in this process.
+        Ranks of each simulation; each is one thread of its process.
     threads_per_rank
         Threads of each rank; one when None.
     wall_time_in_seconds_per_job

@@ -7,16 +7,13 @@ of the iterations' revisions, which hold even if two processes believe that they
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import threading
 import time
 import uuid
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from wavetree.errors import ProjectError
+from wavetree.process import is_alive, name_process
 from wavetree.project.store import Store
 
 __all__ = ["Lease", "end_dead_leases", "lease_key"]
@@ -62,7 +59,7 @@ class Lease:
         found = self._store.get_note(self._key)
         if found is not None and _alive(found):
             return f"process {found['process']} on {found['host']}"
-        mine = {**_this_process(), "token": uuid.uuid4().hex, "beat": time.time()}
+        mine = {**name_process(), "token": uuid.uuid4().hex, "beat": time.time()}
         if not self._store.swap_note(self._key, found, mine):
             return "another process, which has just taken it"
         self._mine = mine
@@ -111,34 +108,9 @@ def lease_key(problem: str, iteration_id: int) -> str:
     return f"lease/{problem}/{iteration_id}"
 
 
-@lru_cache(maxsize=1)
-def _host() -> tuple[str, str]:
-    """Name of this machine, and what tells its boots apart."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return socket.gethostname(), boot.read_text().strip() if boot.is_file() else ""
-
-
-def _this_process() -> dict[str, Any]:
-    host, boot = _host()
-    return {"host": host, "boot": boot, "process": os.getpid(), "started": _start_time(os.getpid())}
-
-
-def _start_time(process: int) -> str | None:
-    """When a process of this machine was started, in clock ticks since the boot; None if it is not there."""
-    try:
-        text = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return None
-    # The name, in parentheses, may hold blanks; a zombie has ended.
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
-
-
 def _alive(holder: dict[str, Any]) -> bool:
-    host, boot = _host()
-    mine = _this_process()
+    mine = name_process()
     if all(holder[key] == mine[key] for key in mine):
         return holder["token"] in _held
-    if holder["host"] == host and boot and Path("/proc").is_dir():
-        return bool(holder["boot"] == boot and _start_time(holder["process"]) == holder["started"])
-    return bool(time.time() - holder["beat"] < _STALE_SECONDS)
+    alive = is_alive(holder)
+    return time.time() - holder["beat"] < _STALE_SECONDS if alive is None else alive

@@ -34,7 +34,6 @@ from wavetree.project.pipeline import (
     check_receiver_field,
 )
 from wavetree.project.setup import SimulationSetup, resolve_instruction_set, resolve_storage
-from wavetree.project.simulations import threads_of
 from wavetree.simulation.configuration import MeshReference, WavefieldCompression
 from wavetree.simulation.illumination_task import IlluminationTask
 from wavetree.simulation.time_axis import TimeAxis, maximum_time_step
@@ -455,5 +454,5 @@ class InverseProblem:
     @cached_property
     def _resources(self) -> Resources:
         site = self.configuration.job_submission
-        threads = threads_of(site.site_name, site.ranks_per_job, site.threads_per_rank)
-        return Resources(threads, site.wall_time_in_seconds_per_job)
+        threads = self.project.sites.threads(site.site_name, site.ranks_per_job, site.threads_per_rank)
+        return Resources(threads, site.wall_time_in_seconds_per_job, site.site_name)

@@ -125,7 +125,7 @@ def checked_side_set(name: str, data: Any, n_elements: int, dim: int) -> np.ndar
             f"side set {name!r} has the row {rows[row].tolist()} at {row}; expected an element below "
             f"{n_elements} and a side below {2 * dim}."
         )
-    if len(np.unique(rows, axis=0)) != len(rows):
+    if len(np.unique(rows.astype(np.int64) @ [2 * dim, 1])) != len(rows):
         raise ValueError(f"side set {name!r} names a facet twice; expected every [element, side] once.")
     return read_only(np.array(rows, dtype=np.int64, order="C"))
 

@@ -15,7 +15,6 @@ from wavetree.project.events import EventSelection
 from wavetree.project.gradient_check import check_gradient
 from wavetree.project.pipeline import MisfitProblem, Pipeline, Resources, warn_of_misfits
 from wavetree.project.setup import resolve_storage
-from wavetree.project.simulations import threads_of
 from wavetree.project.validation import ValidationActions
 from wavetree.simulation.configuration import WavefieldCompression
 from wavetree.smoothing import ConstantSmoothing, ModelDependentSmoothing, smooth_model
@@ -89,7 +88,7 @@ class InversionActions:
             If simulations are cancelled while they are waited for.
         """
         problem = self.problem(simulation_configuration, misfit_configuration, events)
-        resources = Resources(threads_of(site_name, ranks_per_job))
+        resources = self._resources(site_name, ranks_per_job)
         pipeline = self._advance(problem, resources, gradients=False, block=block)
         if pipeline is None:
             return None
@@ -134,7 +133,7 @@ class InversionActions:
         problem = self.problem(
             simulation_configuration, misfit_configuration, events, wavefield_compression, gradients=True
         )
-        resources = Resources(threads_of(site_name, ranks_per_job))
+        resources = self._resources(site_name, ranks_per_job)
         pipeline = self._advance(problem, resources, gradients=True, block=block)
         if pipeline is None:
             return None
@@ -246,7 +245,9 @@ class InversionActions:
         mesh = model if isinstance(model, Mesh) else self._project.simulations.get_mesh(model)
         if isinstance(smoothing_configuration, ModelDependentSmoothing):
             smoothing_configuration = smoothing_configuration.resolve(self._project.simulations.get_mesh)
-        return smooth_model(mesh, smoothing_configuration, threads_of(site_name, ranks_per_job))
+        return smooth_model(
+            mesh, smoothing_configuration, self._project.sites.threads(site_name, ranks_per_job)
+        )
 
     def problem(
         self, simulation_configuration: Any, misfit_configuration: Any, events: EventSelection = None,
@@ -268,6 +269,9 @@ class InversionActions:
             observed=project.waveforms.observed(misfit.observed_data, selected),
             storage=storage,
         )
+
+    def _resources(self, site_name: str, ranks_per_job: int) -> Resources:
+        return Resources(self._project.sites.threads(site_name, ranks_per_job), site_name=site_name)
 
     def _advance(
         self, problem: MisfitProblem, resources: Resources, gradients: bool, block: bool

@@ -30,6 +30,8 @@ KINDS = {
     "UnstructuredMeshSimulationConfiguration": "simulation_configuration",
     "MisfitConfiguration": "misfit_configuration",
     "InverseProblemConfiguration": "inverse_problem_configuration",
+    "LocalSettings": "site",
+    "SlurmSettings": "site",
 }
 """Kind of entity by the name of the class."""
 

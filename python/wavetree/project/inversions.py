@@ -22,7 +22,6 @@ from wavetree.inversion.node import Node
 from wavetree.inversion.problem import InverseProblem
 from wavetree.inversion.problems import Problems
 from wavetree.mesh import Mesh
-from wavetree.project.simulations import check_site
 from wavetree.project.store import IterationRecord
 
 if TYPE_CHECKING:
@@ -401,7 +400,7 @@ class Inversions:
     ) -> None:
         """Change where and how the simulations of an inverse problem run; results do not depend on it."""
         name = self._name(inverse_problem_configuration)
-        check_site(job_submission.site_name)
+        self._project.sites.check(job_submission.site_name)
         changed = dataclasses.replace(self._configuration(name), job_submission=job_submission)
         self._project.add_to_project(changed, overwrite=True)
 

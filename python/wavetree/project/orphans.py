@@ -17,8 +17,8 @@ from pathlib import Path
 
 from wavetree.arrays import TEMPORARY, read_arrays
 from wavetree.project.disk_use import FileCount, size_of
-from wavetree.project.runner import LOCK
 from wavetree.project.store import Store
+from wavetree.sites.once import LOCK
 
 __all__ = ["Orphans", "delete"]
 

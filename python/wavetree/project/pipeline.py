@@ -139,10 +139,13 @@ class Resources:
         Threads of each.
     wall_time_in_seconds
         Longest time of each [s]; None for no limit.
+    site_name
+        Where they run.
     """
 
     threads: int = 1
     wall_time_in_seconds: float | None = None
+    site_name: str = "local"
 
 
 @dataclass(frozen=True)
@@ -391,8 +394,9 @@ class Pipeline:
         adjoint = [task for task in tasks if isinstance(task, AdjointTask)]
         if adjoint:
             self._runner.store.add_gradients([_record(task) for task in adjoint])
-        limit = self._resources.wall_time_in_seconds
-        self._runner.issue(tasks, threads=self._resources.threads, wall_time=limit)
+        given = self._resources
+        limit, site = given.wall_time_in_seconds, given.site_name
+        self._runner.issue(tasks, threads=given.threads, wall_time=limit, site_name=site)
 
     def _advance_misfit(self, name: str) -> list[Task] | None:
         if self._read_misfit(name) is not None:

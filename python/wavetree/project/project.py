@@ -26,10 +26,11 @@ from wavetree.project.pipeline import MisfitProblem, Pipeline, Resources
 from wavetree.project.runner import Runner
 from wavetree.project.setup import MeshFiles
 from wavetree.project.simulations import Simulations
+from wavetree.project.sites import Sites
 from wavetree.project.store import Store
 from wavetree.project.waveforms import Waveforms
 from wavetree.simulation.task import make_control
-from wavetree.sites.local import LocalSite
+from wavetree.sites.settings import SiteSettings
 from wavetree.survey.event import EventCollection
 
 __all__ = ["Project"]
@@ -155,7 +156,16 @@ class Project:
     @cached_property
     def runner(self) -> Runner:
         """Runs the project's tasks."""
-        return Runner(self.store, self.path / "results", LocalSite(make_control=make_control))
+        return Runner(self.store, self.path / "results", self.sites.inner, self.sites)
+
+    @cached_property
+    def sites(self) -> Sites:
+        """Where the project's tasks can run."""
+
+        def own() -> dict[str, SiteSettings]:
+            return {name: self.entities.get("site", name) for name in self.entities.list("site")}
+
+        return Sites(self.path / "jobs", own, make_control)
 
     @cached_property
     def viz(self) -> Any:
@@ -231,12 +241,15 @@ class Project:
         return disk_use(self.path, self.inversions.disposable_files())
 
     def close(self) -> None:
-        """Stop what runs and close the database; the object is of no use afterwards."""
+        """Stop what runs in this process and close the database; the object is of no use afterwards.
+
+        What runs at sites that outlive the process goes on; who opens the project next finds it again.
+        """
         if "runner" in self.__dict__:
             # On a full disk the ends of jobs cannot be recorded; what they wrote is found again all the same.
             with contextlib.suppress(ProjectError):
-                self.runner.cancel()
-            self.runner.site.shutdown()
+                self.runner.let_go()
+            self.sites.shutdown()
         self.store.close()
 
     def __repr__(self) -> str:

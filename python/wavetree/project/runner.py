@@ -6,76 +6,34 @@ name. What exists is never computed again, and one task never runs twice at the 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import functools
 import logging
 import math
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any
 
-from tqdm.auto import tqdm
-
-from wavetree.errors import Cancelled, SimulationFailed
+from wavetree.errors import SimulationFailed, WavetreeError
+from wavetree.project.progress_table import ProgressTable
+from wavetree.project.sites import Sites
 from wavetree.project.store import Store, TaskRecord
-from wavetree.sites.local import Job, JobStatus, LocalSite
+from wavetree.project.task_state import Task, TaskState
+from wavetree.simulation.cost import cost_of
+from wavetree.sites.folder import JobFolder, StoredTask
+from wavetree.sites.local import LocalSite
+from wavetree.sites.once import has_outputs
+from wavetree.sites.protocol import Job, JobStatus, Site, Work
 
-__all__ = ["LOCK", "Runner", "Task", "TaskState"]
-
-LOCK = ".lock"
-"""File in a task's folder whose lock is held by the process that computes the task."""
+__all__ = ["Runner", "Task", "TaskState"]
 
 _RETRIES = 3
 _CANCEL_SECONDS = 10.0
 _BAR_SECONDS = 0.2
 _SLICE_SECONDS = 0.25
+_SHARED_SECONDS = 0.05  # that one of several sites is waited for at a time
 _log = logging.getLogger("wavetree")
-
-
-class Task(Protocol):
-    """What the runner needs to know of a task."""
-
-    @property
-    def kind(self) -> str:
-        """The kind, for example "forward"."""
-
-    @property
-    def label(self) -> str:
-        """What users read, for example "event_0003 of initial_model"."""
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Files in the task's folder that exist once it is done."""
-
-    def digest(self) -> str:
-        """Hash of all that the result depends on."""
-
-    def run(self, folder: Path, control: Any, threads: int = 1) -> None:
-        """Compute and write the outputs into `folder`, each complete or not at all."""
-
-
-@dataclass(frozen=True)
-class TaskState:
-    """State of a task.
-
-    Attributes
-    ----------
-    state
-        "new", "queued", "running", "done", "failed", "cancelled", or "interrupted" when the process
-        that issued it ended before the task did.
-    progress
-        The part that is done, 0 to 1.
-    message
-        Why it failed, else empty.
-    """
-
-    state: str
-    progress: float = 0.0
-    message: str = ""
 
 
 @dataclass
@@ -83,6 +41,7 @@ class _Active:
     """A task that a site has; `followers` are the same task with other outputs, asked for meanwhile."""
 
     task: Task
+    site: Site
     threads: int
     wall_time: float | None
     attempts: int = 1
@@ -102,14 +61,18 @@ class Runner:
     results
         Folder in which each task's folder lies.
     site
-        Where the tasks run.
+        Runs tasks in this process.
+    sites
+        Finds other sites; when None, everything runs in this process.
     """
 
-    def __init__(self, store: Store, results: Path, site: LocalSite) -> None:
+    def __init__(self, store: Store, results: Path, site: LocalSite, sites: Sites | None = None) -> None:
         self.store = store
         self.results = results
         self.site = site
+        self.sites = sites
         self._active: dict[str, _Active] = {}
+        self._lost: dict[str, TaskState] = {}  # by label, as they ended, until they are issued again
         self._ended = 0  # how many have left `_active` so far
         self._slice_end = math.inf
         self._cut_short = False
@@ -128,7 +91,7 @@ class Runner:
 
     def is_done(self, task: Task) -> bool:
         """Whether all outputs of a task exist and its job, if there was one, has ended."""
-        return not self.is_active(task) and _has_outputs(task, self.folder(task))
+        return not self.is_active(task) and has_outputs(task, self.folder(task))
 
     def is_active(self, task: Task) -> bool:
         """Whether a task is queued or running for this runner."""
@@ -140,8 +103,9 @@ class Runner:
         if self.is_done(task):
             return TaskState("done", 1.0)
         if digest in self._active:
-            status = self.site.status(digest)
-            return TaskState("running" if status.finished else status.state, status.progress)
+            status = self._active[digest].site.status(digest)
+            state = "running" if status.finished else status.state
+            return TaskState(state, status.progress, status.message, status.started)
         record = self.store.find_task(digest)
         if record is None:
             return TaskState("new")
@@ -149,7 +113,18 @@ class Runner:
         state = {"issued": "interrupted", "done": "new"}.get(record.status, record.status)
         return TaskState(state, 0.0, record.message)
 
-    def issue(self, tasks: Iterable[Task], threads: int = 1, wall_time: float | None = None) -> int:
+    def _states(self) -> dict[str, TaskState]:
+        """The states of what is queued or running, and of what has failed lately, by label."""
+        active = {one.task.label: self.state(one.task) for one in self._active.values()}
+        return self._lost | active
+
+    def issue(
+        self,
+        tasks: Iterable[Task],
+        threads: int = 1,
+        wall_time: float | None = None,
+        site_name: str = "local",
+    ) -> int:
         """Queue the tasks whose outputs do not exist and return at once.
 
         Parameters
@@ -160,12 +135,21 @@ class Runner:
             Threads that each may use.
         wall_time
             Longest time that each may take [s]; None for no limit.
+        site_name
+            Where to run them.
 
         Returns
         -------
         int
             How many are now queued or running because of this call.
+
+        Raises
+        ------
+        ValueError
+            If tasks are likely to take longer than `wall_time` at a site where they would be cut off.
         """
+        tasks = list(tasks)
+        self.attach(tasks)
         self.poll()
         asked: dict[str, Task] = {}
         for task in tasks:
@@ -175,23 +159,71 @@ class Runner:
         missing = [task for task in asked.values() if not self.is_done(task)]
         if asked and not missing:
             _log.info("Nothing to be done: %s computed already.", _listed(list(asked.values())))
-        fresh = []
+        fresh = {}
         for task in missing:
             active = self._active.get(task.digest())
             if active is None:
-                self._active[task.digest()] = _Active(task, threads, wall_time)
-                fresh.append(task)
+                site = self._place(task, site_name, threads)
+                limit = site.wall_time_in_seconds if wall_time is None else wall_time
+                fresh[task.digest()] = _Active(task, site, threads, limit)
             elif not active.will_make(task):
                 active.followers.append(task)
-        self.store.set_tasks([TaskRecord(t.digest(), t.kind, t.label, "issued", 1) for t in fresh])
-        self._submit([self._active[t.digest()] for t in fresh])
+        _refuse_too_long(fresh.values())
+        issued = [TaskRecord(d, a.task.kind, a.task.label, "issued", 1) for d, a in fresh.items()]
+        self.store.set_tasks(issued)
+        self._submit(list(fresh.values()))
+        self._active |= fresh
+        for one in fresh.values():
+            self._lost.pop(one.task.label, None)
         return len(fresh)
+
+    def issue_again(self, tasks: Iterable[Task]) -> None:
+        """Issue tasks that were interrupted, each to the site that had it."""
+        places: dict[str, list[Task]] = {}
+        for task in tasks:
+            found = JobFolder.read(self.folder(task))
+            places.setdefault(found.site if found else "local", []).append(task)
+        for name, theirs in places.items():
+            self.issue(theirs, site_name=name)
+
+    def attach(self, tasks: Iterable[Task]) -> None:
+        """Take over tasks that another process issued to a site which outlives it."""
+        if self.sites is None:
+            return
+        sites: dict[str, Any] = {}
+        number: Counter[str] = Counter()
+        for task in tasks:
+            record = None if task.digest() in self._active else self.store.find_task(task.digest())
+            found = JobFolder.read(self.folder(task)) if record and record.status == "issued" else None
+            if record is not None and found is not None and found.job.key == task.digest():
+                sites[found.site] = sites.get(found.site) or self.sites.outer(found.site)
+                sites[found.site].attach(found)
+                number[found.site] += self._take_over(task, found.job, sites[found.site], record.attempts)
+        for name, n in number.items():
+            if n:
+                _log.info("%d simulations go on at site %r.", n, name)
+
+    def _take_over(self, task: Task, job: Job, site: Site, attempts: int) -> bool:
+        """Take over a task that a site has; return whether it has not ended well already."""
+        digest, folder = task.digest(), self.folder(task)
+        (theirs, *_) = (one.task for one in job.work)
+        if has_outputs(theirs, folder) and site.status(digest).finished:
+            self.store.set_tasks([TaskRecord(digest, task.kind, task.label, "done", attempts)])
+            return False
+        covered = set(task.outputs) <= set(theirs.outputs)
+        known = task if covered or not isinstance(theirs, StoredTask) else theirs.load()
+        found = _Active(known, site, job.threads, job.wall_time_in_seconds, attempts)
+        if not covered:
+            found.followers.append(task)
+        self._active[digest] = found
+        return True
 
     def poll(self) -> None:
         """Take note of jobs that have ended: repeat failed ones, record the others."""
         records, again = [], []
-        for digest in self.site.wait(list(self._active), timeout=0.0):
-            active, status = self._active[digest], self.site.status(digest)
+        for digest in self._wait_for_end(self._active, timeout=0.0):
+            active = self._active[digest]
+            status = active.site.status(digest)
             if status.state == "failed" and status.repeatable and active.attempts <= _RETRIES:
                 _log.warning(
                     "%s failed (attempt %d of %d), trying again: %s",
@@ -205,11 +237,25 @@ class Runner:
             self._ended += 1
             if active.followers and status.state == "done":
                 task, *others = active.followers
-                self._active[digest] = _Active(task, active.threads, active.wall_time, followers=others)
+                next_one = _Active(task, active.site, active.threads, active.wall_time, followers=others)
+                self._active[digest] = next_one
                 again.append(self._active[digest])
+        records += self._submit_again(again)
         if records:
             self.store.set_tasks(records)
-        self._submit(again)
+
+    def _submit_again(self, entries: list[_Active]) -> list[TaskRecord]:
+        """Submit tasks that are known already; return the records of those that cannot be."""
+        try:
+            self._submit(entries)
+        except (WavetreeError, ValueError) as error:
+            for entry in entries:
+                del self._active[entry.task.digest()]
+            return [
+                TaskRecord(e.task.digest(), e.task.kind, e.task.label, "failed", e.attempts, str(error))
+                for e in entries
+            ]
+        return []
 
     def wait(
         self, tasks: Sequence[Task], timeout: float | None = None, ping: float = 2.0, description: str = ""
@@ -266,29 +312,29 @@ class Runner:
         Raises
         ------
         KeyboardInterrupt
-            As it came; the running jobs have been stopped, what is finished stays.
+            As it came; what runs in this process has been stopped, what is finished stays.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        with tqdm(total=total, desc=description, disable=None, leave=False, bar_format=_BAR_FORMAT) as bar:
-            try:
+        table = ProgressTable(total, description)
+        try:
+            ended = self._ended
+            while not (done := self._advance_slice(advance)):
+                left = math.inf if deadline is None else deadline - time.monotonic()
+                # What has ended while `advance` looked elsewhere may be what it waits for.
+                looks_again = self._cut_short or self._active or ended != self._ended
                 ended = self._ended
-                while not (done := self._advance_slice(advance)):
-                    left = math.inf if deadline is None else deadline - time.monotonic()
-                    # What has ended while `advance` looked elsewhere may be what it waits for.
-                    looks_again = self._cut_short or self._active or ended != self._ended
-                    ended = self._ended
-                    if left <= 0 or not looks_again:
-                        break
-                    if not self._cut_short:
-                        pause = ping if bar.disable else min(ping, _BAR_SECONDS)
-                        self.site.wait(list(self._active), min(pause, left))
-                    if not bar.disable:
-                        bar.n = min(progress(), total)
-                        bar.refresh()
-                return done
-            except KeyboardInterrupt:
-                self.cancel()
-                raise
+                if left <= 0 or not looks_again:
+                    break
+                if not self._cut_short:
+                    pause = min(ping, _BAR_SECONDS) if table.is_shown else ping
+                    self._wait_for_end(self._active, min(pause, left))
+                table.show(progress(), self._states())
+            return done
+        except KeyboardInterrupt:
+            self.let_go()
+            raise
+        finally:
+            table.close()
 
     def is_time_up(self) -> bool:
         """Whether an `advance` that works itself shall return, for `block` to look at jobs and the time."""
@@ -302,22 +348,61 @@ class Runner:
         finally:
             self._slice_end = math.inf
 
+    def let_go(self) -> None:
+        """Stop what runs in this process; what runs at sites that outlive it goes on."""
+        inner = [digest for digest, active in self._active.items() if not active.site.outlives]
+        self._cancel(inner)
+        left = {active.site.name: 0 for active in self._active.values()}
+        for active in self._active.values():
+            left[active.site.name] += 1
+        for name, number in left.items():
+            _log.info(
+                "%d simulations go on at site %r; the project finds them again, and "
+                "p.simulations.cancel() stops those that were launched.", number, name,
+            )  # fmt: skip
+
     def cancel(self, tasks: Iterable[Task] | None = None) -> int:
         """Stop tasks (all when None) and wait until they have; return how many were stopped."""
+        tasks = None if tasks is None else list(tasks)
+        self.attach(tasks or ())
         asked = self._active if tasks is None else [t.digest() for t in tasks]
-        digests = [d for d in asked if d in self._active]
+        return self._cancel([d for d in asked if d in self._active])
+
+    def _cancel(self, digests: list[str]) -> int:
         for digest in digests:
             # Nothing is tried again that the user wants to stop.
             self._active[digest].attempts = _RETRIES + 1
             self._active[digest].followers.clear()
-        self.site.cancel(digests)
+        for site, keys in self._by_site(digests):
+            site.cancel(keys)
         deadline = time.monotonic() + _CANCEL_SECONDS
         left = digests
         while left and time.monotonic() < deadline:
-            self.site.wait(left, deadline - time.monotonic())
-            left = [d for d in left if not self.site.status(d).finished]
+            self._wait_for_end(left, deadline - time.monotonic())
+            left = [d for d in left if not self._active[d].site.status(d).finished]
         self.poll()
         return len(digests)
+
+    def _by_site(self, digests: Iterable[str]) -> list[tuple[Site, list[str]]]:
+        sites: dict[int, tuple[Site, list[str]]] = {}
+        for digest in digests:
+            site = self._active[digest].site
+            sites.setdefault(id(site), (site, []))[1].append(digest)
+        return list(sites.values())
+
+    def _wait_for_end(self, digests: Iterable[str], timeout: float) -> list[str]:
+        """Wait until one of the tasks has ended and return those that have, at whatever sites they are."""
+        groups, deadline = self._by_site(digests), time.monotonic() + timeout
+        if not groups:
+            return self.site.wait([], timeout)
+        while True:
+            ended: list[str] = []
+            for site, keys in groups:
+                left = deadline - time.monotonic()
+                pause = 0.0 if ended or left <= 0.0 else left
+                ended += site.wait(keys, pause if len(groups) == 1 else min(pause, _SHARED_SECONDS))
+            if ended or time.monotonic() >= deadline:
+                return ended
 
     def failures(self, tasks: Iterable[Task]) -> dict[str, str]:
         """Return {label: message with the log file} of the tasks that have failed."""
@@ -338,73 +423,46 @@ class Runner:
                 "The results of the others are kept; launch again to repeat only what failed."
             )
 
+    def _place(self, task: Task, site_name: str, threads: int) -> Site:
+        return self.site if self.sites is None else self.sites.place(site_name, cost_of(task), threads)
+
     def _submit(self, entries: list[_Active]) -> None:
-        self.site.submit(
-            Job(
+        jobs: dict[int, tuple[Site, list[Job]]] = {}
+        for entry in entries:
+            job = Job(
                 key=entry.task.digest(),
                 label=entry.task.label,
                 folder=self.folder(entry.task),
-                run=functools.partial(_run_once, entry.task, entry.threads),
+                work=(Work(entry.task, self.folder(entry.task)),),
                 threads=entry.threads,
                 wall_time_in_seconds=entry.wall_time,
+                memory_in_bytes=cost_of(entry.task).memory_in_bytes,
             )
-            for entry in entries
-        )
+            jobs.setdefault(id(entry.site), (entry.site, []))[1].append(job)
+        for site, theirs in jobs.values():
+            site.submit(theirs)
 
     def _finish(self, active: _Active, status: JobStatus) -> TaskRecord:
         task = active.task
         state, message = status.state, status.message
-        if state == "done" and not _has_outputs(task, self.folder(task)):
+        if state == "cancelled" and message:
+            _log.warning("%s was cancelled: %s", task.label, message)
+        if state == "done" and not has_outputs(task, self.folder(task)):
             state, message = "failed", f"it ended without writing {', '.join(task.outputs)}"
+        if state != "done":
+            self._lost[task.label] = TaskState(state, 0.0, message)
         return TaskRecord(task.digest(), task.kind, task.label, state, active.attempts, message)
 
 
-_BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-
-
-def _run_once(task: Task, threads: int, folder: Path, control: Any) -> None:
-    """Run a task unless another process has just done so."""
-    with _exclusive(folder, control):
-        if not _has_outputs(task, folder):
-            task.run(folder, control, threads=threads)
-
-
-def _has_outputs(task: Task, folder: Path) -> bool:
-    return all((folder / name).is_file() for name in task.outputs)
-
-
-@contextlib.contextmanager
-def _exclusive(folder: Path, control: Any) -> Iterator[None]:
-    """Hold the folder's lock, which the system frees when its holder dies, however it dies."""
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOCK).open("w") as lock:
-            if _lock(lock, control) and not _is_at(folder / LOCK, lock):
-                continue  # the folder was deleted as an orphan while its lock was waited for
-            yield
-            return
-
-
-def _lock(lock: IO[str], control: Any) -> bool:
-    """Wait for a lock and return whether it is held: not on file systems without locks."""
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if control.cancelled:
-                raise Cancelled("stopped while another process computed the same") from None
-            time.sleep(0.1)
-        except OSError:
-            # Two processes would then write the same bytes.
-            return False
-
-
-def _is_at(path: Path, file: IO[str]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
+def _refuse_too_long(entries: Iterable[_Active]) -> None:
+    for entry in entries:
+        seconds = cost_of(entry.task).seconds(entry.threads)
+        if entry.site.outlives and entry.wall_time is not None and seconds > entry.wall_time:
+            raise ValueError(
+                f"wall_time_in_seconds_per_job={entry.wall_time:g} is too short for {entry.task.label}: it "
+                f"is likely to take {seconds:.3g} s on {entry.threads} cores; allow more time, use more "
+                "cores, or make the simulation smaller."
+            )
 
 
 def _listed(tasks: Sequence[Task]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import wavetree.config
 from wavetree.arrays import write_text
 from wavetree.config import content_digest
-from wavetree.errors import ConflictError, unknown_name
+from wavetree.errors import ConflictError
 from wavetree.mesh import Mesh
 from wavetree.project.events import EventSelection
 from wavetree.project.setup import (
@@ -32,41 +32,14 @@ from wavetree.survey.event import Event
 if TYPE_CHECKING:
     from wavetree.project.project import Project
 
-__all__ = ["Simulations", "check_site", "threads_of"]
+__all__ = ["Simulations"]
 
 # Inside `Simulations` the name list is that of a method.
 Names = list[str]
 Paths = list[Path]
 Tasks = list[ForwardTask]
 
-SITES = ("local",)
 _log = logging.getLogger("wavetree")
-
-
-def check_site(site_name: str) -> None:
-    """Raise ValueError if there is no site of that name."""
-    if site_name not in SITES:
-        raise unknown_name("site", site_name, SITES)
-
-
-def threads_of(site_name: str, ranks_per_job: int, threads_per_rank: int | None = None) -> int:
-    """Return the threads of a job on a site that runs in this process.
-
-    Raises
-    ------
-    ValueError
-        If the site is unknown or a number is below 1.
-    """
-    check_site(site_name)
-    for argument, number in (("ranks_per_job", ranks_per_job), ("threads_per_rank", threads_per_rank or 1)):
-        if int(number) != number or number < 1:
-            raise ValueError(f"{argument}={number!r} is not valid; expected a whole number, at least 1.")
-    threads = int(ranks_per_job) * int(threads_per_rank or 1)
-    if ranks_per_job > 1:
-        _log.info(
-            "Site %r runs in this process: %d ranks become %d threads.", site_name, ranks_per_job, threads
-        )
-    return threads
 
 
 class Simulations:
@@ -102,9 +75,9 @@ class Simulations:
         events
             A name, an Event, a list of either, a collection, or None for all.
         site_name
-            Where to run; ``"local"``.
+            Where to run: ``"local"``, ``"slurm"``, or a site that the project or the user's file describes.
         ranks_per_job
-            Ranks of each event's run; as many threads where the site runs in this process.
+            Threads of each event's run.
         wall_time_in_seconds_per_job
             Runs that take longer [s] fail; None for no limit.
         verbosity
@@ -125,7 +98,7 @@ class Simulations:
         ConflictError
             If results that were computed with other content exist and are not to be deleted.
         """
-        threads = threads_of(site_name, ranks_per_job)
+        threads = self._project.sites.threads(site_name, ranks_per_job)
         name = self._name(simulation_configuration)
         output = _output(extra_output_configuration)
         self.check(name, self._project.events.select(events))
@@ -140,7 +113,8 @@ class Simulations:
         self._project.store.set_simulation_events(name, {e: t.digest() for e, t in tasks.items()})
         self._note_output(tasks.values())
         if missing:
-            issued = runner.issue([tasks[e] for e in missing], threads, wall_time_in_seconds_per_job)
+            limit = wall_time_in_seconds_per_job
+            issued = runner.issue([tasks[e] for e in missing], threads, limit, site_name)
             message = f"{issued} of {len(tasks)} events are submitted to site {site_name!r}"
             if issued < len(missing):
                 message += f", {len(missing) - issued} run already"
@@ -180,6 +154,7 @@ class Simulations:
         """
         tasks, lacking = self._launched(simulation_configuration, events)
         runner = self._project.runner
+        runner.attach(tasks)
         runner.poll()
         if lacking and block:
             raise ValueError(
@@ -191,7 +166,7 @@ class Simulations:
             interrupted = [task for task in tasks if runner.state(task).state in ("interrupted", "new")]
             if interrupted:
                 _log.info("%s interrupted, starting again.", _count(len(interrupted), "was", "were"))
-                runner.issue(interrupted)
+                runner.issue_again(interrupted)
             names = ", ".join(sorted({task.simulation_name for task in tasks}))
             return runner.wait(tasks, ping=ping_interval_in_seconds, description=names)
         if not any(runner.is_active(task) for task in tasks):

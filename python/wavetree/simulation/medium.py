@@ -103,9 +103,20 @@ def parameter_values(mesh: Mesh) -> dict[str, np.ndarray]:
     return {name: fields[name] for name in (*found.names, *found.orientation) if name in fields}
 
 
-def fluid_elements(mesh: Mesh) -> np.ndarray:
-    """Say which elements of a mesh that `medium` made are fluid: bool (nelem,)."""
-    return np.asarray(parameter_set(mesh).is_fluid(parameter_values(mesh)).all(axis=1))
+def fluid_elements(mesh: Mesh, elements: np.ndarray | None = None) -> np.ndarray:
+    """Say which elements of a mesh that `medium` made are fluid: bool (nelem,).
+
+    Parameters
+    ----------
+    mesh
+        The mesh.
+    elements
+        Numbers of the elements (n,) to say it of, in place of all.
+    """
+    values = parameter_values(mesh)
+    if elements is not None:
+        values = {name: value[elements] for name, value in values.items()}
+    return np.asarray(parameter_set(mesh).is_fluid(values).all(axis=1))
 
 
 def find_fault(parameters: ParameterSet, values: Values) -> Fault | None:

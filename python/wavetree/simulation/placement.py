@@ -31,7 +31,7 @@ class _Places:
     def media(self) -> list[str]:
         """Return the medium of the element that every position was found in."""
         elements, _ = self.mesh.locate(self.positions)
-        return [_MEDIA[0] if fluid else _MEDIA[1] for fluid in fluid_elements(self.mesh)[elements]]
+        return [_MEDIA[0] if fluid else _MEDIA[1] for fluid in fluid_elements(self.mesh, elements)]
 
     def first_outside(self, medium: str, indices: Sequence[int]) -> int | None:
         """Return the first of some positions that no element of a medium touches, None if all are touched."""
@@ -102,9 +102,11 @@ def check_receivers(mesh: Mesh, receivers: Sequence[PointReceiver]) -> None:
     """
     places = _at(mesh, receivers)
     media = places.media() if receivers else []
-    asked = [{FIELDS[name].medium for name in receiver.fields} for receiver in receivers]
+    asked = {fields: {FIELDS[name].medium for name in fields} for fields in {r.fields for r in receivers}}
     for medium in _MEDIA:
-        elsewhere = [k for k, found in enumerate(media) if medium in asked[k] and found != medium]
+        elsewhere = [
+            k for k, found in enumerate(media) if found != medium and medium in asked[receivers[k].fields]
+        ]
         bad = places.first_outside(medium, elsewhere)
         if bad is not None:
             receivers[bad].check_medium(media[bad])

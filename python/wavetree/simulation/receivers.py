@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,19 +51,18 @@ class Receivers:
         self._core, self._receivers = core, list(receivers)
         check_receivers(core.mesh, self._receivers)
         rows = [Rows() for _ in core.parts]
-        numbers: dict[str, list[range]] = {}
-        media, dim = core.media, core.mesh.dim
-        for receiver in self._receivers:
-            location = receiver.location
-            for name in receiver.fields:
-                kind = FIELDS[name]
-                into = rows[media.index(kind.medium)]
-                added = into.add(location, _coefficients(name, dim), kind.time_derivative)
-                numbers.setdefault(name, []).append(added)
+        numbers: dict[str, list[np.ndarray]] = {}
+        for fields, alike in itertools.groupby(self._receivers, key=lambda receiver: receiver.fields):
+            positions = [receiver.location for receiver in alike]
+            for medium in dict.fromkeys(FIELDS[name].medium for name in fields):
+                row_names, coefficients, derivatives = _rows_at_a_point(fields, medium, core.mesh.dim)
+                added = rows[core.media.index(medium)].add(positions, coefficients, derivatives)
+                for name in dict.fromkeys(row_names):
+                    numbers.setdefault(name, []).append(added[:, [name == one for one in row_names]])
         self._operators = [row.compile(core, part) for part, row in enumerate(rows)]
         self._n_rows = [len(row) for row in rows]
         self._groups = {
-            name: _Group(FIELDS[name], core.media.index(FIELDS[name].medium), np.array(added))
+            name: _Group(FIELDS[name], core.media.index(FIELDS[name].medium), np.concatenate(added))
             for name, added in numbers.items()
         }
         self._elasticity = self._interpolate_elasticity() if "stress" in self._groups else None
@@ -221,6 +221,17 @@ def _by_coefficient(physics: str, by_tensor: np.ndarray, dim: int) -> np.ndarray
     result[:, 1] = by_tensor[:, :dim, :dim].sum(axis=(1, 2))
     result[:, 2] = (by_tensor[:, diagonal, diagonal] * np.where(diagonal < dim, 2.0, 1.0)).sum(axis=1)
     return result
+
+
+@functools.cache
+def _rows_at_a_point(
+    fields: tuple[str, ...], medium: str, dim: int
+) -> tuple[list[str], np.ndarray, list[int]]:
+    """Field, coefficients (n_components, 1 + dim) and time derivative of a receiver's rows in one medium."""
+    names = [name for name in fields if FIELDS[name].medium == medium]
+    coefficients = [_coefficients(name, dim) for name in names]
+    rows = [name for name, some in zip(names, coefficients, strict=True) for _ in some]
+    return rows, np.concatenate(coefficients), [FIELDS[name].time_derivative for name in rows]
 
 
 @functools.cache

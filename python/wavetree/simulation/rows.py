@@ -20,7 +20,7 @@ def symmetric_pairs(dim: int) -> tuple[tuple[int, int], ...]:
 
 @dataclass
 class Rows:
-    """Rows in one part of a medium, collected one by one.
+    """Rows in one part of a medium, collected for many points at a time.
 
     A row reads Σ_c (k_c0 u_c + Σ_d k_c,1+d ∂u_c/∂x_d + Σ_de k_c,de ∂²u_c/∂x_d∂x_e) at a point, differentiated
     by time.
@@ -28,7 +28,7 @@ class Rows:
     Attributes
     ----------
     positions
-        Points (x, y[, z]) [m].
+        Points (n, dim) [m], an array for every `add`.
     point
         Point of every row.
     coefficients
@@ -38,24 +38,39 @@ class Rows:
         0, 1 or 2 for every row.
     """
 
-    positions: list[Sequence[float]] = field(default_factory=list)
-    point: list[int] = field(default_factory=list)
+    positions: list[np.ndarray] = field(default_factory=list)
+    point: list[np.ndarray] = field(default_factory=list)
     coefficients: list[np.ndarray] = field(default_factory=list)
-    time_derivative: list[int] = field(default_factory=list)
+    time_derivative: list[np.ndarray] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.point)
+        return sum(map(len, self.point))
 
     def add(
-        self, position: Sequence[float], coefficients: Sequence[np.ndarray], time_derivative: int = 0
-    ) -> range:
-        """Add rows at a position and return their numbers."""
-        first = len(self)
-        self.positions.append(position)
-        self.point.extend([len(self.positions) - 1] * len(coefficients))
-        self.coefficients.extend(coefficients)
-        self.time_derivative.extend([time_derivative] * len(coefficients))
-        return range(first, len(self))
+        self,
+        positions: np.ndarray | Sequence[Sequence[float]],
+        coefficients: np.ndarray | Sequence[np.ndarray],
+        time_derivative: int | Sequence[int] = 0,
+    ) -> np.ndarray:
+        """Add the same rows at every position, point by point, and return their numbers (n, n_rows).
+
+        Parameters
+        ----------
+        positions
+            Points (n, dim) [m].
+        coefficients
+            Of the rows at a point, (n_rows, n_components, 1 + dim), or more with second derivatives.
+        time_derivative
+            Of every row at a point, or of all.
+        """
+        shape = len(positions), len(coefficients)
+        first, first_point = len(self), sum(map(len, self.positions))
+        each = np.broadcast_to(np.asarray(time_derivative, dtype=np.int32), shape[1])
+        self.positions.append(np.asarray(positions, dtype=np.float64))
+        self.point.append(np.repeat(first_point + np.arange(shape[0]), shape[1]))
+        self.coefficients.append(np.tile(np.asarray(coefficients, dtype=np.float64), (shape[0], 1, 1)))
+        self.time_derivative.append(np.tile(each, shape[0]))
+        return first + np.arange(shape[0] * shape[1]).reshape(shape)
 
     def compile(self, core: Core, part: int) -> Operator:
         """Return the compiled operator.
@@ -66,14 +81,14 @@ class Rows:
             If a position lies outside the part.
         """
         dim, n_components = core.mesh.dim, core.compiled.n_components(part)
-        n_derivatives = self.coefficients[0].shape[-1] if self.coefficients else 1 + dim
+        none = np.zeros((0, n_components, 1 + dim))
         points = core.compiled.rows(
             part,
-            np.array(self.positions, dtype=np.float64).reshape(-1, dim),
-            np.array(self.point, dtype=np.int64),
-            np.array(self.coefficients, dtype=np.float64).reshape(-1, n_components, n_derivatives),
+            np.concatenate(self.positions or [np.zeros((0, dim))]),
+            np.concatenate(self.point or [np.zeros(0, dtype=np.int64)]),
+            np.concatenate(self.coefficients or [none]),
         )
-        return Operator(points, np.array(self.time_derivative, dtype=np.int32))
+        return Operator(points, np.concatenate(self.time_derivative or [np.zeros(0, dtype=np.int32)]))
 
 
 @dataclass(frozen=True)

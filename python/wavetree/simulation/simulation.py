@@ -22,7 +22,7 @@ from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.output_file import write_output
 from wavetree.simulation.receivers import Receivers, differentiations
 from wavetree.simulation.sampling import RecordSampling
-from wavetree.simulation.simulation_plan import SimulationPlan
+from wavetree.simulation.simulation_plan import SimulationPlan, core_bytes
 from wavetree.simulation.source_derivative import AdjointResult, SourceReadings
 from wavetree.simulation.sources import Sources, silent_from
 from wavetree.simulation.storage import AdjointRun, ForwardRun, Observer, Snapshots, StorageScheme
@@ -175,8 +175,7 @@ class Simulation:
             time_axis=self.time_axis,
             n_steps=self.n_steps,
             maximum_time_step=self.maximum_time_step,
-            memory_in_bytes=self._core.compiled.memory_in_bytes,
-            snapshot_in_bytes=n_values * np.dtype(self.precision).itemsize,
+            **core_bytes(self._core),
             point_updates=n_elements * (order + 1) ** self.mesh.dim * self.n_steps,
             storage=self.storage_plan(wavefield_compression),
         )
@@ -277,7 +276,7 @@ class Simulation:
 
     @property
     def wavefield(self) -> np.ndarray:
-        """The stored forward field (n_snapshots, n_values), of the mesh with its absorbing layers.
+        """The stored forward field (n_snapshots, n_values), values as the time steps have them.
 
         Raises
         ------
@@ -374,7 +373,7 @@ class Simulation:
                 stored.samples, dt * by_record["stress"], self._filtered
             )
         return AdjointResult(
-            self._core.derivative([g + d for g, d in zip(gradients, direct, strict=True)]),
+            self._core.derivative([np.add(g, d, out=g) for g, d in zip(gradients, direct, strict=True)]),
             readings.derivatives(at_sources, functions, self._by_evaluated(by_function)),
         )
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from wavetree.simulation.core import Core
+from wavetree.simulation.medium import parameter_set
 from wavetree.simulation.storage_plan import StoragePlan
 from wavetree.simulation.time_axis import TimeAxis
 
-__all__ = ["SimulationPlan"]
+__all__ = ["SimulationPlan", "core_bytes"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,9 @@ class SimulationPlan:
     maximum_time_step
         Largest stable time step [s].
     memory_in_bytes
-        Working memory without stored wavefields.
+        Working memory of a forward run without stored wavefields.
+    gradient_in_bytes
+        Working memory of an adjoint run beside that.
     snapshot_in_bytes
         One stored snapshot of the wavefield.
     point_updates
@@ -42,6 +48,7 @@ class SimulationPlan:
     n_steps: int
     maximum_time_step: float
     memory_in_bytes: int
+    gradient_in_bytes: int
     snapshot_in_bytes: int
     point_updates: int
     storage: StoragePlan
@@ -64,3 +71,27 @@ class SimulationPlan:
                 f"    for a gradient: {self.storage}",
             ]
         )
+
+
+def core_bytes(core: Core) -> dict[str, int]:
+    """Return the memory that a compiled simulation and its runs take, by the names of `SimulationPlan`.
+
+    Notes
+    -----
+    Beside the compiled part a core keeps its medium, the coefficients of the equations, and where the sponge
+    has its medium from. An adjoint run keeps two more fields and sums the derivative by the coefficients, by
+    the density in two numbers per degree of freedom; at its end they are numbers of 8 bytes, and turned into
+    derivatives by the parameters.
+    """
+    size = np.dtype(core.precision).itemsize
+    coefficients = [part.coefficients for part in core.parts]
+    kept = [core.extended.source, *core.medium_mesh.to_arrays().values(), *coefficients]
+    parameters = len(parameter_set(core.mesh).names) * core.extended.source.size
+    n_values, n_coefficients = core.compiled.n_values, sum(array.size for array in coefficients)
+    n_dofs = sum(core.compiled.n_dofs(part) for part in range(len(core.parts)))
+    sums = size * (n_coefficients - core.extended.source.size) + 16 * n_dofs + 2 * size * n_values
+    return {
+        "memory_in_bytes": core.compiled.memory_in_bytes + sum(array.nbytes for array in kept),
+        "gradient_in_bytes": sums + 8 * (2 * n_coefficients + 3 * parameters),
+        "snapshot_in_bytes": size * n_values,
+    }

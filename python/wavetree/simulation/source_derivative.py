@@ -89,8 +89,8 @@ class SourceReadings:
         rows = [Rows() for _ in core.parts]
         self._terms, self._rows = sources.terms, []
         for term in self._terms:
-            place = term.source.location
-            self._rows.append(rows[term.part].add(place, [*_with_second(term.units), *_moved(core, term)]))
+            coefficients = np.concatenate([_with_second(term.units), _moved(core, term)])
+            self._rows.append(rows[term.part].add([term.source.location], coefficients)[0])
         self._operators = [row.compile(core, part) for part, row in enumerate(rows)]
 
     @property

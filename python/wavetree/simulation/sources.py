@@ -101,7 +101,7 @@ class Sources:
                     "Ricker(center_frequency=...)."
                 )
             term = self._term(source, part)
-            rows[part].add(source.location, [np.tensordot(term.amplitudes, term.units, 1)])
+            rows[part].add([source.location], [np.tensordot(term.amplitudes, term.units, 1)])
             self._row_source[part].append(index)
             self._terms.append(term)
         self._operators = [row.compile(core, part) for part, row in enumerate(rows)]

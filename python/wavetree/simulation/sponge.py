@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from wavetree import _core
 from wavetree.mesh import Mesh
 from wavetree.mesh.interpolation import gll_points
 from wavetree.mesh.side_sets import corner_indices, facet_nodes
@@ -30,6 +32,25 @@ class _Layer:
     plane: float  # coordinate of the inner edge [m]
     width: float  # [m]
     peak: float  # damping rate at the outer edge [1/s]
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """A mesh that is still to grow, and so is not yet checked."""
+
+    points: np.ndarray
+    connectivity: np.ndarray
+    shape_order: int
+    side_sets: Mapping[str, np.ndarray]
+    source: np.ndarray  # as in `ExtendedMesh`
+
+    @property
+    def dim(self) -> int:
+        return int(self.points.shape[1])
+
+    @property
+    def nelem(self) -> int:
+        return len(self.connectivity)
 
 
 @dataclass
@@ -83,11 +104,12 @@ class ExtendedMesh:
         n_nodes = (self.order + 1) ** self.mesh.dim
         if not self.layers:
             return np.zeros((0, n_nodes))
-        coordinates = self.mesh.node_coordinates(self.order)
-        rate = np.zeros(coordinates.shape[:2])
+        mesh, rate = self.mesh, np.zeros((self.mesh.nelem, n_nodes))
+        added = np.ascontiguousarray(mesh.connectivity[self._n_domain :])
+        coordinates = np.asarray(_core.node_coordinates(mesh.points, added, mesh.shape_order, self.order))
         for layer in self.layers:
             depth = layer.outward * (coordinates[..., layer.axis] - layer.plane) / layer.width
-            rate += layer.peak * np.clip(depth, 0.0, 1.0) ** _POWER
+            rate[self._n_domain :] += layer.peak * np.clip(depth, 0.0, 1.0) ** _POWER
         return rate
 
 
@@ -118,7 +140,7 @@ def extend(mesh: Mesh, conditions: Iterable[BoundaryCondition], order: int) -> E
     """
     n_nodes = (order + 1) ** mesh.dim
     source = np.arange(mesh.nelem * n_nodes).reshape(mesh.nelem, n_nodes)
-    extended = ExtendedMesh(mesh, order, source)
+    grown = _Grown(mesh.points, mesh.connectivity, mesh.shape_order, dict(mesh.side_sets), source)
     layers: dict[str, _Layer] = {}
     for condition in conditions:
         if isinstance(condition, Absorbing) and condition.width_in_meters > 0.0:
@@ -126,16 +148,20 @@ def extend(mesh: Mesh, conditions: Iterable[BoundaryCondition], order: int) -> E
                 layer = _layer(mesh, name, condition)
                 _refuse_neighbours(mesh, name, layer, layers)
                 layers[name] = layer
-                extended = _add_layer(extended, name, layer)
-    return extended
+                grown = _add_layer(grown, order, name, layer)
+    if not layers:
+        return ExtendedMesh(mesh, order, source)
+    extended = Mesh(grown.points, grown.connectivity, grown.shape_order, grown.side_sets)
+    return ExtendedMesh(extended, order, grown.source, list(layers.values()))
 
 
 def _refuse_neighbours(mesh: Mesh, name: str, layer: _Layer, layers: dict[str, _Layer]) -> None:
     """Refuse two layers side by side: nothing would connect them, and waves would run along the crack."""
     for other, known in layers.items():
+        if known.axis != layer.axis:
+            continue
         ours, theirs = (_side_points(mesh, mesh.side_sets[key]) for key in (name, other))
-        touching = np.intersect1d(ours, theirs)
-        if known.axis == layer.axis and len(touching):
+        if len(np.intersect1d(ours, theirs)):
             raise ValueError(
                 f"side sets {other!r} and {name!r} touch and lie in one plane; expected one side set where "
                 "width_in_meters > 0: attach one with the rows of both."
@@ -167,14 +193,13 @@ def _layer(mesh: Mesh, name: str, condition: Absorbing) -> _Layer:
     return _Layer(axis, outward, plane, width, peak)
 
 
-def _side_points(mesh: Mesh, sides: np.ndarray) -> np.ndarray:
+def _side_points(mesh: Mesh | _Grown, sides: np.ndarray) -> np.ndarray:
     """Points of sides (n, (shape_order + 1)**(dim - 1)), in the order of the element's nodes."""
     nodes = facet_nodes(mesh.dim, mesh.shape_order)
     return np.asarray(mesh.connectivity[sides[:, :1], nodes[sides[:, 1]]])
 
 
-def _add_layer(extended: ExtendedMesh, name: str, layer: _Layer) -> ExtendedMesh:
-    mesh, order = extended.mesh, extended.order
+def _add_layer(mesh: _Grown, order: int, name: str, layer: _Layer) -> _Grown:
     sides = mesh.side_sets[name]
     extent = np.ptp(mesh.points[mesh.connectivity[sides[:, 0]], layer.axis], axis=1)
     thickness = float(np.quantile(extent, _THIN, method="lower"))
@@ -184,21 +209,20 @@ def _add_layer(extended: ExtendedMesh, name: str, layer: _Layer) -> ExtendedMesh
     elements = [_continued(levels[k * g : (k + 1) * g + 1], sides[:, 1], mesh.dim) for k in range(n_layers)]
 
     # Material: constant along the outward axis, that of the side's node behind.
-    drawn = extended.source[sides[:, :1], facet_nodes(mesh.dim, order)[sides[:, 1]]]
+    drawn = mesh.source[sides[:, :1], facet_nodes(mesh.dim, order)[sides[:, 1]]]
     source = _continued(np.repeat(drawn[None], order + 1, axis=0), sides[:, 1], mesh.dim)
 
-    grown = Mesh(
+    return _Grown(
         points,
         np.concatenate([mesh.connectivity, *elements]),
         g,
         _continue_side_sets(mesh, name, layer, n_layers),
+        np.concatenate([mesh.source, np.tile(source, (n_layers, 1))]),
     )
-    sources = np.concatenate([extended.source, np.tile(source, (n_layers, 1))])
-    return ExtendedMesh(grown, order, sources, [*extended.layers, layer])
 
 
 def _extrude_points(
-    mesh: Mesh, edge: np.ndarray, layer: _Layer, n_layers: int
+    mesh: _Grown, edge: np.ndarray, layer: _Layer, n_layers: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points with those of the layer, and the points of every level (n_layers g + 1, n_sides, n_side_nodes).
 
@@ -233,22 +257,28 @@ def _continued(levels: np.ndarray, side: np.ndarray, dim: int) -> np.ndarray:
     return result
 
 
-def _rims(mesh: Mesh, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rims(mesh: _Grown, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The edges around sides (in 2-D their end points), by the corners that they have.
 
     Returns the points of the corners (n, 2 (dim - 1), 2**(dim - 2)) in increasing order, and the local side
     (n, 2 (dim - 1)) of the element that meets the given side there.
     """
-    corners = facet_nodes(mesh.dim, 1)
-    every = range(2 * mesh.dim)
-    meeting = np.array([[r for r in every if r // 2 != s // 2] for s in every])
-    common = np.array([[np.intersect1d(corners[s], corners[r]) for r in meeting[s]] for s in every])
+    meeting, common = _meeting_sides(mesh.dim)
     columns = corner_indices(mesh.dim, mesh.shape_order)[common[sides[:, 1]]]
     points = mesh.connectivity[sides[:, 0, None, None], columns]
     return np.sort(points, axis=2), meeting[sides[:, 1]]
 
 
-def _continue_side_sets(mesh: Mesh, name: str, layer: _Layer, n_layers: int) -> dict[str, np.ndarray]:
+@functools.lru_cache
+def _meeting_sides(dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Local sides that meet every side (2 dim, 2 (dim - 1)), and the corners that both have."""
+    corners, every = facet_nodes(dim, 1), range(2 * dim)
+    meeting = np.array([[r for r in every if r // 2 != s // 2] for s in every])
+    common = np.array([[np.intersect1d(corners[s], corners[r]) for r in meeting[s]] for s in every])
+    return meeting, common
+
+
+def _continue_side_sets(mesh: _Grown, name: str, layer: _Layer, n_layers: int) -> dict[str, np.ndarray]:
     """Side sets with the layer's ends, and the named one at the layer's outer edge."""
     sides = mesh.side_sets[name]
     n_sides, first = len(sides), mesh.nelem
@@ -261,18 +291,19 @@ def _continue_side_sets(mesh: Mesh, name: str, layer: _Layer, n_layers: int) -> 
         # By the points they have in common: where two sides meet they may belong to different elements.
         heights = np.ptp(mesh.points[_side_points(mesh, members), layer.axis], axis=1)
         off_plane = heights > 1e-9 * np.ptp(mesh.points[:, layer.axis])
-        added = [members]
-        for i, r in np.argwhere(_shared_ends(edges, _rims(mesh, members[off_plane])[0])):
-            new = first + i + n_sides * np.arange(n_layers)
-            added.append(np.stack([new, np.full(n_layers, meeting[i, r])], axis=1))
-        result[other] = np.concatenate(added)
+        i, r = np.nonzero(_shared_ends(edges, _rims(mesh, members[off_plane])[0]))
+        new = first + i[:, None] + n_sides * np.arange(n_layers)
+        added = np.stack([new, np.broadcast_to(meeting[i, r][:, None], new.shape)], axis=2)
+        result[other] = np.concatenate([members, added.reshape(-1, 2)])
     return result
 
 
 def _shared_ends(edges: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Say which edges (n, m, corners) are at the end of their side set and among others: bool (n, m)."""
     rows = np.concatenate([edges.reshape(-1, edges.shape[2]), others.reshape(-1, edges.shape[2])])
-    number = np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+    # One whole number for the one or two corners of an edge: rows as such take ten times as long to sort.
+    key = rows @ (int(rows.max()) + 1) ** np.arange(edges.shape[2])
+    number = np.unique(key, return_inverse=True)[1]
     ours, theirs = np.split(number, [edges.shape[0] * edges.shape[1]])
     last = np.bincount(ours, minlength=len(rows))[ours] == 1  # not between two of the set's facets
     return np.asarray((last & np.isin(ours, theirs)).reshape(edges.shape[:2]))

@@ -93,7 +93,7 @@ class ForwardRun:
             self.receivers,
             self.n_samples,
             self.source_end,
-            store,
+            [] if store is None else [store],
             energy,
             self.control,
         )
@@ -149,7 +149,13 @@ class AdjointRun:
         """
         _look_at(self.control)
         self.core.compiled.adjoint(
-            state, begin, self.receivers, self.sources, self.n_samples, store, self.control
+            state,
+            begin,
+            self.receivers,
+            self.sources,
+            self.n_samples,
+            [] if store is None else [store],
+            self.control,
         )
 
 

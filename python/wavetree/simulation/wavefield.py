@@ -9,8 +9,9 @@ change with time, so filtering the adjoint sources filters q, at no cost in the 
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
-from scipy.signal import fftconvolve
 
 __all__ = ["extra_steps", "kernel", "smooth_adjoint_sources", "storage_schedule"]
 
@@ -57,8 +58,9 @@ def storage_schedule(n_steps: int, interval: int) -> tuple[np.ndarray, np.ndarra
     return steps, np.full(len(steps), float(interval))
 
 
+@functools.lru_cache(maxsize=16)
 def kernel(interval: int) -> np.ndarray:
-    """Return what adjoint sources are convolved with, (2 extra_steps(interval) + 1,) values.
+    """Return what adjoint sources are convolved with, (2 extra_steps(interval) + 1,) values, read-only.
 
     Notes
     -----
@@ -67,7 +69,9 @@ def kernel(interval: int) -> np.ndarray:
     n_extra = extra_steps(interval)
     offsets = np.arange(-n_extra, n_extra + 1)
     values = np.sinc(offsets / interval) / interval * np.kaiser(len(offsets), _SHAPE)
-    return np.asarray(values / values.sum())
+    values /= values.sum()
+    values.setflags(write=False)
+    return values
 
 
 def smooth_adjoint_sources(samples: np.ndarray, interval: int) -> np.ndarray:
@@ -96,4 +100,7 @@ def smooth_adjoint_sources(samples: np.ndarray, interval: int) -> np.ndarray:
         return samples
     if len(samples) == 0:  # of which fftconvolve loses the second axis
         return np.zeros((0, samples.shape[1] + n_extra))
+    # Its import takes half as long as that of all else together, and most runs do without.
+    from scipy.signal import fftconvolve
+
     return np.ascontiguousarray(fftconvolve(samples, kernel(interval)[None], axes=1)[:, n_extra:])

@@ -1,4 +1,4 @@
-"""The site "local": jobs run in threads of this process, several at a time.
+"""The site "local" for small work: jobs run in threads of this process, several at a time.
 
 The work is done by compiled code that releases the interpreter's lock, so threads run in parallel.
 """
@@ -6,123 +6,35 @@ The work is done by compiled code that releases the interpreter's lock, so threa
 from __future__ import annotations
 
 import atexit
-import contextlib
-import fcntl
-import json
 import logging
 import os
-import socket
 import threading
 import time
-import traceback
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
 
-from wavetree.errors import Cancelled, unknown_name
+from wavetree.errors import unknown_name
+from wavetree.sites.execution import Execution
+from wavetree.sites.protocol import Control, Job, JobControl, JobStatus
 
-__all__ = ["Control", "Job", "JobControl", "JobStatus", "LocalSite", "usable_cores"]
+__all__ = ["LocalSite", "usable_cores"]
 
 _SHUTDOWN_SECONDS = 10.0
 _log = logging.getLogger("wavetree")
 
 
-class JobControl(Protocol):
-    """The wire between a running job and who waits for it."""
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the job has been asked to stop."""
-
-    @property
-    def progress(self) -> float:
-        """The part of the work that is done, 0 to 1."""
-
-    def cancel(self) -> None:
-        """Ask the job to stop as soon as it can."""
-
-
-class Control:
-    """A `JobControl` for jobs written in Python; the job sets `progress` and looks at `cancelled`."""
-
-    def __init__(self) -> None:
-        self.cancelled = False
-        self.progress = 0.0
-
-    def cancel(self) -> None:
-        """Ask the job to stop as soon as it can."""
-        self.cancelled = True
-
-
-@dataclass(frozen=True)
-class Job:
-    """A piece of work.
-
-    Parameters
-    ----------
-    key
-        Names the job; a site runs one job of a key at a time.
-    label
-        What users read.
-    folder
-        Where it writes; `log.txt` and `status.json` are added there by the site.
-    run
-        The work, called as ``run(folder, control)`` in a thread.
-    threads
-        Cores that it keeps busy.
-    wall_time_in_seconds
-        The job is stopped, and has failed, when it takes longer; None for no limit.
-    """
-
-    key: str
-    label: str
-    folder: Path
-    run: Callable[[Path, Any], None]
-    threads: int = 1
-    wall_time_in_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class JobStatus:
-    """State of a job.
-
-    Attributes
-    ----------
-    state
-        "queued", "running", "done", "failed" or "cancelled".
-    progress
-        The part that is done, 0 to 1.
-    message
-        Why it failed, else empty.
-    log_file
-        The job's log.
-    repeatable
-        Whether the same job may succeed when run again (not if its input was found to be bad).
-    """
-
-    state: str
-    progress: float
-    message: str
-    log_file: Path
-    repeatable: bool = True
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will happen to the job."""
-        return self.state not in ("queued", "running")
-
-
 @dataclass(eq=False)
 class _Entry:
-    job: Job
-    control: JobControl
+    execution: Execution
     state: str = "queued"
     message: str = ""
     repeatable: bool = True
-    timed_out: bool = False
+
+    @property
+    def job(self) -> Job:
+        return self.execution.job
 
     @property
     def finished(self) -> bool:
@@ -135,7 +47,7 @@ def usable_cores() -> int:
 
 
 class LocalSite:
-    """Runs jobs in threads of this process.
+    """Runs jobs in threads of this process; they end with it.
 
     Parameters
     ----------
@@ -145,6 +57,10 @@ class LocalSite:
     make_control
         Makes the control object that is handed to a job.
     """
+
+    name = "local"
+    outlives = False
+    wall_time_in_seconds = None
 
     def __init__(self, cores: int | None = None, make_control: Callable[[], JobControl] = Control) -> None:
         if cores is not None and cores < 1:
@@ -174,7 +90,7 @@ class LocalSite:
                 old = self._entries.get(job.key)
                 if old is not None and not old.finished:
                     raise ValueError(f"job {job.key!r} is {old.state} already; wait for it first.")
-                entry = _Entry(job, self._make_control())
+                entry = _Entry(Execution(job, self._make_control()))
                 self._entries[job.key] = entry
                 self._queue.append(entry)
             self._start_next()
@@ -185,9 +101,11 @@ class LocalSite:
             if key not in self._entries:
                 raise unknown_name("job", key, self._entries)
             entry = self._entries[key]
-            progress = {"queued": 0.0, "done": 1.0}.get(entry.state, float(entry.control.progress))
-            log_file = entry.job.folder / "log.txt"
-            return JobStatus(entry.state, progress, entry.message, log_file, entry.repeatable)
+            execution, log_file = entry.execution, entry.job.folder / "log.txt"
+            progress = {"queued": 0.0, "done": 1.0}.get(entry.state, execution.progress)
+            return JobStatus(
+                entry.state, progress, entry.message, log_file, entry.repeatable, execution.started
+            )
 
     def wait(self, keys: Iterable[str], timeout: float | None = None) -> list[str]:
         """Wait until one of the jobs has finished.
@@ -216,7 +134,7 @@ class LocalSite:
                 entry = self._entries.get(key)
                 if entry is None or entry.finished:
                     continue
-                entry.control.cancel()
+                entry.execution.control.cancel()
                 if entry.state == "queued":
                     entry.state = "cancelled"
                     self._queue.remove(entry)
@@ -252,96 +170,13 @@ class LocalSite:
             thread.start()
 
     def _work(self, entry: _Entry) -> None:
-        state, message, repeatable = self._execute(entry)
+        outcome = entry.execution.run()
         with self._changed:
-            entry.state, entry.message, entry.repeatable = state, message, repeatable
+            entry.state, entry.message, entry.repeatable = outcome.state, outcome.message, outcome.repeatable
             del self._running[entry]
             if not self.closed:
                 self._start_next()
             self._changed.notify_all()
-
-    def _execute(self, entry: _Entry) -> tuple[str, str, bool]:
-        """Run one job; whatever happens ends in its status, its log and its status file."""
-        job = entry.job
-        started = time.time()
-        try:
-            job.folder.mkdir(parents=True, exist_ok=True)
-            with _job_log(job) as lines, _time_limit(entry):
-                try:
-                    job.run(job.folder, entry.control)
-                    state, message, repeatable = "done", "", True
-                except BaseException as error:
-                    lines.write(traceback.format_exc())
-                    state, message, repeatable = _judge(entry, error)
-                lines.write(f"{state} after {time.time() - started:.3g} s {message}\n")
-            _write_status(job, {"state": state, "message": message, "started": started})
-        except BaseException as error:
-            return "failed", f"cannot write to {str(job.folder)!r}: {error}", True
-        return state, message, repeatable
-
-
-def _judge(entry: _Entry, error: BaseException) -> tuple[str, str, bool]:
-    """State, message and whether a repetition may help, for a job that ended in an exception."""
-    if entry.timed_out:
-        limit = entry.job.wall_time_in_seconds
-        return "failed", f"it took longer than wall_time_in_seconds_per_job = {limit} s", False
-    if entry.control.cancelled or isinstance(error, Cancelled):
-        return "cancelled", "", True
-    text = str(error) if str(error) else type(error).__name__
-    return "failed", text, not isinstance(error, ValueError)
-
-
-@contextlib.contextmanager
-def _job_log(job: Job) -> Iterator[Any]:
-    """Open the job's log (attempts follow each other) and lead what this thread logs into it."""
-    thread = threading.get_ident()
-    with (job.folder / "log.txt").open("a", encoding="utf-8") as lines:
-        lines.write(f"{job.label} on {socket.gethostname()}, process {os.getpid()}, {time.ctime()}\n")
-        lines.flush()
-        handler = logging.StreamHandler(lines)
-        handler.addFilter(lambda record: record.thread == thread)
-        _log.addHandler(handler)
-        try:
-            yield lines
-        finally:
-            _log.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def _time_limit(entry: _Entry) -> Iterator[None]:
-    limit = entry.job.wall_time_in_seconds
-    if limit is None:
-        yield
-        return
-
-    def stop() -> None:
-        entry.timed_out = True
-        entry.control.cancel()
-
-    timer = threading.Timer(limit, stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _write_status(job: Job, content: dict[str, Any]) -> None:
-    """Put the status file in place as the last thing, so that it vouches for what lies beside it."""
-    content |= {
-        "label": job.label,
-        "finished": time.time(),
-        "host": socket.gethostname(),
-        "process": os.getpid(),
-    }
-    temporary = job.folder / f".status.json.{os.getpid()}.{threading.get_ident()}.part"
-    with temporary.open("w", encoding="utf-8") as file:
-        with contextlib.suppress(OSError):  # file systems without locks
-            fcntl.flock(file, fcntl.LOCK_SH)  # who finds it without lock knows that its writer has died
-        file.write(json.dumps(content, indent=1))
-        file.flush()
-        os.replace(temporary, job.folder / "status.json")
 
 
 def _shutdown_at_exit(reference: weakref.ref[LocalSite]) -> None:

@@ -99,7 +99,7 @@ def plot_memory(forecast: MemoryForecast) -> Figure:
         "wave equation": (forecast.plan.memory_in_bytes, 0),
         "stored wavefield": (forecast.storage.memory_in_bytes, n * forecast.storage.memory_in_bytes),
         "records": (forecast.records, n * forecast.records),
-        "gradient": (forecast.gradient, n * forecast.gradient),
+        "gradient": (forecast.plan.gradient_in_bytes, n * forecast.gradient),
     }
     totals = (forecast.gradient_memory, forecast.gradient_disk)
     figure = new_figure(8.0, 2.9)

@@ -54,8 +54,8 @@ class MemoryForecast:
 
     @property
     def gradient_memory(self) -> int:
-        """Memory of the gradient of an event: the same with the stored wavefield."""
-        return self.forward_memory + self.storage.memory_in_bytes + self.gradient
+        """Memory of the gradient of an event: the same with the stored wavefield and what sums it up."""
+        return self.forward_memory + self.storage.memory_in_bytes + self.plan.gradient_in_bytes
 
     @property
     def forward_disk(self) -> int:

@@ -100,7 +100,7 @@ class Receiver(Configuration):
 class PointReceiver(Receiver):
     """A receiver at a point that is known without a mesh."""
 
-    @property
+    @functools.cached_property  # asked for again in every run
     def location(self) -> tuple[float, ...]:
         """Position (x, y) or (x, y, z) [m]."""
         return tuple(coordinates(self).values())

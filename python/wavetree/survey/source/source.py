@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -106,7 +107,7 @@ class Source(Configuration):
 class PointSource(Source):
     """A source at a point that is known without a mesh."""
 
-    @property
+    @functools.cached_property  # asked for again in every run
     def location(self) -> tuple[float, ...]:
         """Position (x, y) or (x, y, z) [m]."""
         return tuple(coordinates(self).values())

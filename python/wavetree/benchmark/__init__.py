@@ -1,0 +1,18 @@
+"""How fast time steps are, beside what the machine can do at most."""
+
+from wavetree.benchmark.cases import CASES, MESHES, VARIANTS, Case, find_cases
+from wavetree.benchmark.run import Settings, TimedRun, run_benchmark
+from wavetree.benchmark.table import Figure, Report
+
+__all__ = [
+    "CASES",
+    "MESHES",
+    "VARIANTS",
+    "Case",
+    "Figure",
+    "Report",
+    "Settings",
+    "TimedRun",
+    "find_cases",
+    "run_benchmark",
+]

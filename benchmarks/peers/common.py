@@ -102,14 +102,19 @@ def measure(prepare: Prepare, event: Event, settings: Settings, repeats: int) ->
     return Outcome(settings, error, prepared.points, prepared.steps, setup - min(seconds), min(seconds))
 
 
-def main(prepare: Prepare, schemes: Callable[[Event, float], Sequence[Settings]]) -> None:
-    """Tune or time a code as the command line says, and print the outcome as JSON on the last line."""
+def read_options() -> argparse.Namespace:
+    """Return what the command line of a code's script says."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--case", choices=CASES, default="ring")
     parser.add_argument("--tolerance", type=float, default=1e-2)
     parser.add_argument("--settings", type=json.loads)
     parser.add_argument("--repeats", type=int, default=10)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main(prepare: Prepare, schemes: Callable[[Event, float], Sequence[Settings]]) -> None:
+    """Tune or time a code as the command line says, and print the outcome as JSON on the last line."""
+    options = read_options()
     event = CASES[options.case]()
     settings = options.settings or tune(prepare, schemes(event, options.tolerance), event, options.tolerance)
     print(json.dumps(asdict(measure(prepare, event, settings, options.repeats))), flush=True)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import asdict
 
-from common import CASES, Outcome
+from common import CASES, Outcome, read_options
 from time_to_accuracy import Settings, fastest, timed
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--case", choices=CASES, default="ring")
-    parser.add_argument("--tolerance", type=float, default=1e-2)
-    parser.add_argument("--settings", type=json.loads)
-    parser.add_argument("--repeats", type=int, default=10)
-    options = parser.parse_args()
+    options = read_options()
     event = CASES[options.case]()
     if options.settings:
         settings = Settings(**options.settings)

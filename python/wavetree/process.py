@@ -1,4 +1,4 @@
-"""Names processes so that they can be told apart later, and says whether they live."""
+"""Names processes so that they can be told apart, says whether they live and where they find modules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["host", "is_alive", "name_process"]
+__all__ = ["host", "is_alive", "module_places", "name_process"]
 
 
 @lru_cache(maxsize=1)
@@ -54,3 +54,9 @@ def _start_time(process: int) -> str | None:
     # The name, in parentheses, may hold blanks; a zombie has ended.
     fields = text.rpartition(")")[2].split()
     return None if fields[0] == "Z" else fields[19]
+
+
+def module_places() -> str | None:
+    """Return PYTHONPATH as a process in another folder needs it; None where it is not set."""
+    places = os.environ.get("PYTHONPATH")
+    return os.pathsep.join(map(os.path.abspath, places.split(os.pathsep))) if places else None

@@ -44,8 +44,7 @@ TEST_CASE("every element stands in one lane, those of a row side by side") {
                     if (one.element >= 0) CHECK(seen.insert(one.element).second);
                 CHECK(static_cast<Index>(seen.size()) == mesh.n_elements);
                 CHECK(order.n_batches() * width < mesh.n_elements + width);  // one batch is padded at most
-                CHECK(order.n_rows + 1 == static_cast<Index>(order.row_begin.size()));
-                for (Index row = 0; row < order.n_rows; ++row)
+                for (Index row = 0; row < order.n_rows(); ++row)
                     for (Index i = order.row_begin[row] * width + 1; i < order.row_begin[row + 1] * width; ++i)
                         REQUIRE(touch(mesh, order.lanes[i - 1], order.lanes[i]));
             }
@@ -64,7 +63,7 @@ TEST_CASE("rows follow their neighbours") {
     // In a box rows of a layer come one after the other, then the next layer.
     const auto owned = grid({8, 4, 3}, 1);
     const auto order = order_elements(owned.view(), 8);
-    REQUIRE(order.n_rows == 12);
+    REQUIRE(order.n_rows() == 12);
     for (Index i = 0; i < 96; ++i) CHECK(order.lanes[i].element == i);
 }
 

@@ -74,8 +74,8 @@ struct Step {
         });
         medium.damp_boundary(field, scheme);
         medium.finish(field, scheme);
-        for_dofs(medium, [&](Index, Index i, int) {
-            u_after.push_back(field.u[i]), w_after.push_back(medium.velocity(field, scheme, i));
+        for_dofs(medium, [&](Index place, Index i, int) {
+            u_after.push_back(field.u[i]), w_after.push_back(medium.velocity(field, scheme, place, i));
         });
     }
 

@@ -14,6 +14,7 @@ from projects import DOMAIN, event, simulation
 from wavetree.config import Configuration
 from wavetree.project.project import Project
 from wavetree.simulation.configuration import EventConfiguration, WaveformSimulationConfiguration
+from wavetree.sites.settings import LocalSettings
 from wavetree.survey.event import EventCollection
 from wavetree.survey.stf import Ricker
 
@@ -46,6 +47,16 @@ def long_project(path: Path, site: Configuration | None, n_events: int = 2, end:
     if site is not None:
         p += site
     return p
+
+
+def undisturbed_records(path: Path) -> list[bytes]:
+    """The records of `long_project` as it runs in the program."""
+    p = long_project(path, LocalSettings(processes="never"))
+    p.simulations.launch(NAME)
+    p.simulations.query(block=True)
+    found = records(p)
+    p.close()
+    return found
 
 
 def folders(p: Project) -> list[Path]:

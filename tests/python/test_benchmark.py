@@ -74,7 +74,7 @@ def test_steps_go_on_and_start_anew() -> None:
         run.advance(900)
     assert run.state.step == 900
     values = np.zeros((2, run.core.compiled.n_values), dtype=np.float32)
-    run.core.get_state(run.state, values)
+    run.core.compiled.save(run.state, values)
     # Edges absorb the noise, but nowhere does it fall to numbers that are too small for normal ones.
     assert 1e-30 < np.abs(values[0]).max() < 1e-2
 

@@ -26,6 +26,7 @@ from site_cases import (
     long_project,
     read,
     records,
+    undisturbed_records,
     worker_of,
 )
 from wavetree.errors import ProjectError, SimulationFailed
@@ -39,12 +40,7 @@ ALWAYS = LocalSettings(processes="always", cores=2)
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    p = long_project(tmp_path_factory.mktemp("undisturbed") / "project", LocalSettings(processes="never"))
-    p.simulations.launch(NAME)
-    p.simulations.query(block=True)
-    found = records(p)
-    p.close()
-    return found
+    return undisturbed_records(tmp_path_factory.mktemp("undisturbed") / "project")
 
 
 @pytest.fixture

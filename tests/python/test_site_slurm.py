@@ -26,6 +26,7 @@ from site_cases import (
     launch_and_die,
     long_project,
     records,
+    undisturbed_records,
     worker_of,
 )
 from slurm_cluster import Cluster, running_cluster
@@ -51,12 +52,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    p = long_project(tmp_path_factory.mktemp("undisturbed") / "project", LocalSettings(processes="never"))
-    p.simulations.launch(NAME)
-    p.simulations.query(block=True)
-    found = records(p)
-    p.close()
-    return found
+    return undisturbed_records(tmp_path_factory.mktemp("undisturbed") / "project")
 
 
 @pytest.fixture

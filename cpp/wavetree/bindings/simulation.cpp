@@ -148,7 +148,9 @@ class BoundSimulation {
         for (Index dof = 0; dof < medium(m).n_dofs(); ++dof)
             for (int c = 0; c < medium(m).n_components(); ++c) {
                 const Index i = medium(m).stiffness().value(dof, c) + field;
-                *to++ = velocity ? static_cast<Real>(medium(m).velocity(state.fields[m], state.schemes[m], i)) : u[i];
+                const Index place = medium(m).stiffness().numbering().place(dof);
+                *to++ = velocity ? static_cast<Real>(medium(m).velocity(state.fields[m], state.schemes[m], place, i))
+                                 : u[i];
             }
         return out;
     }

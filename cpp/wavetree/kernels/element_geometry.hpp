@@ -47,16 +47,16 @@ struct PointFactors<true, Dim, V> {
 };
 
 // The factors at node (i, j) of plane k, asked for plane by plane and row by row.
-template <GeometryClass Class, bool HasMetric, int Dim, int Order, class V, class Data>
+template <GeometryClass Class, bool HasMetric, int Dim, int Order, class Real, class Data>
 struct BatchGeometry;
 
-template <bool HasMetric, int Dim, int Order, class V, class Data>
-struct BatchGeometry<GeometryClass::affine, HasMetric, Dim, Order, V, Data> {
+template <bool HasMetric, int Dim, int Order, class Real, class Data>
+struct BatchGeometry<GeometryClass::affine, HasMetric, Dim, Order, Real, Data> {
+    using V = typename Lane<Real>::Vector;
     using Factors = PointFactors<HasMetric, Dim, V>;
     static constexpr int per_batch = Factors::n;
     typename Factors::Type point;
 
-    template <class Real>
     WAVETREE_INLINE BatchGeometry(const Data* factors, const Real*)
         : point(Factors::load([&](int f) { return factors[f]; })) {}
     WAVETREE_INLINE void plane(int) {}
@@ -64,14 +64,14 @@ struct BatchGeometry<GeometryClass::affine, HasMetric, Dim, Order, V, Data> {
     WAVETREE_INLINE const typename Factors::Type& at(int) const { return point; }
 };
 
-template <bool HasMetric, int Dim, int Order, class V, class Data>
-struct BatchGeometry<GeometryClass::stored, HasMetric, Dim, Order, V, Data> {
+template <bool HasMetric, int Dim, int Order, class Real, class Data>
+struct BatchGeometry<GeometryClass::stored, HasMetric, Dim, Order, Real, Data> {
+    using V = typename Lane<Real>::Vector;
     using Factors = PointFactors<HasMetric, Dim, V>;
     static constexpr int N1 = Order + 1, Nodes = Dim == 3 ? N1 * N1 * N1 : N1 * N1, per_batch = Factors::n * Nodes;
     const Data* factors;
     int node = 0;
 
-    template <class Real>
     WAVETREE_INLINE BatchGeometry(const Data* data, const Real*) : factors(data) {}
     WAVETREE_INLINE void plane(int k) { node = k * N1 * N1; }
     WAVETREE_INLINE void row(int) {}
@@ -81,23 +81,22 @@ struct BatchGeometry<GeometryClass::stored, HasMetric, Dim, Order, V, Data> {
 };
 
 // x = Σ_m c_m ξ^.. η^.. ζ^..: a column of ∂x/∂ξ is constant along its own axis and linear along the others.
-template <int Order, class V, class Data>
-struct BatchGeometry<GeometryClass::multilinear, false, 2, Order, V, Data> {
+template <int Order, class Real, class Data>
+struct BatchGeometry<GeometryClass::multilinear, false, 2, Order, Real, Data> {
+    using V = typename Lane<Real>::Vector;
     static constexpr int per_batch = 8, N1 = Order + 1;
     InverseJacobian<2, V> point;
     V by_eta[N1][2];  // ∂x/∂η at the i of a row
     const Data* c;
-    const void* points;
+    const Real* points;
 
-    template <class Real>
     WAVETREE_INLINE BatchGeometry(const Data* data, const Real* xi) : c(data), points(xi) {
         for (int i = 0; i < N1; ++i)
             for (int d = 0; d < 2; ++d) by_eta[i][d] = c[d * 4 + 2] + c[d * 4 + 3] * xi[i];
     }
     WAVETREE_INLINE void plane(int) {}
     WAVETREE_INLINE void row(int j) {
-        using Real = decltype(V{}[0] + V{}[0]);
-        const Real eta = static_cast<const Real*>(points)[j];
+        const Real eta = points[j];
         point.x[1][1] = c[1] + c[3] * eta;
         point.x[1][0] = -(c[5] + c[7] * eta);
     }
@@ -109,33 +108,29 @@ struct BatchGeometry<GeometryClass::multilinear, false, 2, Order, V, Data> {
     }
 };
 
-template <int Order, class V, class Data>
-struct BatchGeometry<GeometryClass::multilinear, false, 3, Order, V, Data> {
+template <int Order, class Real, class Data>
+struct BatchGeometry<GeometryClass::multilinear, false, 3, Order, Real, Data> {
+    using V = typename Lane<Real>::Vector;
     static constexpr int per_batch = 24, N1 = Order + 1;
     const Data* c;
-    const void* points;
+    const Real* points;
     V by_xi0[3], by_xi1[3];      // ∂x/∂ξ = by_xi0 + η by_xi1 in a plane
     V by_eta[N1][3];             // ∂x/∂η at the i of a plane
     V by_zeta0[3], by_zeta1[3];  // ∂x/∂ζ = by_zeta0 + ξ by_zeta1 in a row
     V by_xi[3];
 
-    template <class Real>
     WAVETREE_INLINE BatchGeometry(const Data* data, const Real* xi) : c(data), points(xi) {}
-    WAVETREE_INLINE auto point_at(int i) const {
-        using Real = decltype(V{}[0] + V{}[0]);
-        return static_cast<const Real*>(points)[i];
-    }
     WAVETREE_INLINE void plane(int k) {
-        const auto zeta = point_at(k);
+        const Real zeta = points[k];
         for (int d = 0; d < 3; ++d) {
             const Data* m = c + d * 8;
             by_xi0[d] = m[1] + m[5] * zeta, by_xi1[d] = m[3] + m[7] * zeta;
             const V eta0 = m[2] + m[6] * zeta;
-            for (int i = 0; i < N1; ++i) by_eta[i][d] = eta0 + point_at(i) * by_xi1[d];
+            for (int i = 0; i < N1; ++i) by_eta[i][d] = eta0 + points[i] * by_xi1[d];
         }
     }
     WAVETREE_INLINE void row(int j) {
-        const auto eta = point_at(j);
+        const Real eta = points[j];
         for (int d = 0; d < 3; ++d) {
             const Data* m = c + d * 8;
             by_xi[d] = by_xi0[d] + eta * by_xi1[d];
@@ -145,7 +140,7 @@ struct BatchGeometry<GeometryClass::multilinear, false, 3, Order, V, Data> {
     WAVETREE_INLINE InverseJacobian<3, V> at(int n) const {
         const int i = n % N1;
         V z[3];
-        for (int d = 0; d < 3; ++d) z[d] = by_zeta0[d] + point_at(i) * by_zeta1[d];
+        for (int d = 0; d < 3; ++d) z[d] = by_zeta0[d] + points[i] * by_zeta1[d];
         const V(&x)[3] = by_xi;
         const V(&y)[3] = by_eta[i];
         InverseJacobian<3, V> out;

@@ -74,7 +74,7 @@ struct ElementLoop {
     static constexpr int batches_ahead = Dim == 2 ? max_batches_ahead : 1;
     // A scalar that diffuses alike in all directions needs the metric only; on the fly that is more work.
     static constexpr bool metric = Physics::is_isotropic_scalar && Class != GeometryClass::multilinear;
-    using Geometry = BatchGeometry<Class, metric, Dim, Order, V, Data>;
+    using Geometry = BatchGeometry<Class, metric, Dim, Order, Real, Data>;
 
     // A batch is worked on plane by plane, so that little more than two copies of its field live at a time.
     struct Planar {

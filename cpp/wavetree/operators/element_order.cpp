@@ -7,8 +7,6 @@ namespace wavetree {
 
 namespace {
 
-constexpr int max_sides = 6;
-
 int axis_of(int bit) { return bit == 1 ? 0 : (bit == 2 ? 1 : 2); }
 
 // Points at the corners, and the neighbour across every side.
@@ -207,7 +205,6 @@ class Builder {
     }
 
     ElementOrder finish() {
-        order_.n_rows = static_cast<Index>(order_.row_begin.size());
         order_.row_begin.push_back(order_.n_batches());
         order_.lanes.insert(order_.lanes.end(), singles_.begin(), singles_.end());
         while (order_.lanes.size() % static_cast<std::size_t>(width_)) order_.lanes.push_back({});

@@ -40,9 +40,9 @@ struct OrderedElement {
 struct ElementOrder {
     int width = 1;
     std::vector<OrderedElement> lanes;  // (n_batches, width)
-    std::vector<Index> row_begin;       // first batch of every row, then the number of batches
-    Index n_rows = 0;                   // the batches after these rows hold single elements
+    std::vector<Index> row_begin;       // first batch of every row, then that of the batches of single elements
 
+    Index n_rows() const { return static_cast<Index>(row_begin.size()) - 1; }
     Index n_batches() const { return static_cast<Index>(lanes.size()) / width; }
 };
 

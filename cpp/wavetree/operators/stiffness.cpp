@@ -61,7 +61,6 @@ void Stiffness<Real>::find_kernels(const StiffnessSetup& setup) {
     if (!found)
         throw InputError("no kernel for dimension " + std::to_string(dim_) + ", order " + std::to_string(order) +
                          (lanes_ == Lanes::events ? " with events in lanes" : ""));
-    kernels_[0].width = order_.width;
 }
 
 template <class Real>

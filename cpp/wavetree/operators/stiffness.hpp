@@ -39,10 +39,9 @@ class Stiffness {
     const KernelSet& kernel_set() const { return *set_; }
     int threads() const { return threads_; }
     int n_components() const { return n_components_; }
-    Index n_dofs() const { return static_cast<Index>(numbering_.places().size()); }
 
     // Fields side by side in a vector: 1 where lanes are elements.
-    int n_fields() const { return lanes_ == Lanes::events ? kernels_[0].width : 1; }
+    int n_fields() const { return lanes_ == Lanes::events ? order_.width : 1; }
     Index size() const { return numbering_.size() * n_components_ * n_fields(); }
     Index value_at(Index place, int component) const {
         return lanes_ == Lanes::events ? (place * n_components_ + component) * n_fields()
@@ -84,7 +83,7 @@ class Stiffness {
 
     // gradient += weight · ∂(λᵀ K u)/∂coefficient, in the order of the batches; see `add_gradient`.
     void accumulate(Real weight, const Real* u, const Real* lambda, Real* gradient) const;
-    Index gradient_size() const { return n_batches_ * n_coefficients_ * n_nodes_ * kernels_[0].width; }
+    Index gradient_size() const { return n_batches_ * n_coefficients_ * n_nodes_ * order_.width; }
 
     // out (n_coefficients, n_elements, n_nodes) += the accumulated gradient of a field times quadrature weights.
     void add_gradient(const Real* gradient, int field, double* out) const;

@@ -111,6 +111,9 @@ void Medium<Real>::assemble(const MediumSetup& setup) {
     for (std::size_t b = 0; b < block_place_.size() && n_c > 1 && !damping_.empty(); ++b)
         for (int c = 0; c < n_c; ++c) block_damping_[(b * n_c + c) * n_c + c] += damping_[block_place_[b]];
     for (Index dof : dirichlet_dofs(geometry_, map_, setup.dirichlet)) free_[stiffness_.numbering().place(dof)] = 0;
+    Index n_free = 0;
+    for (std::size_t p = 0; p < mass_.size(); ++p) mean_mass_ += free_[p] * mass_[p], n_free += free_[p];
+    if (n_free) mean_mass_ /= static_cast<double>(n_free);
 }
 
 template <class Real>

@@ -74,6 +74,7 @@ class Medium {
     const std::vector<Index>& number() const { return number_; }  // dof of the whole mesh to dof here, or −1
     const std::vector<double>& mass() const { return mass_; }     // by place, 1 where there is no dof
     const std::vector<char>& free() const { return free_; }       // by place, 0 where the field is held at zero
+    double mean_mass() const { return mean_mass_; }               // of the dofs that are not held at zero
     Index n_dofs() const { return map_.n_dofs; }
     Index n_places() const { return stiffness_.numbering().n_places(); }
     int n_components() const { return physics_.n_components; }
@@ -100,9 +101,9 @@ class Medium {
     void damp_boundary(Field<Real>& field, const Scheme<Real>& scheme) const;
     void finish(Field<Real>& field, const Scheme<Real>& scheme) const;
 
-    // Velocity half a step before, at one value.
-    double velocity(const Field<Real>& field, const Scheme<Real>& scheme, Index value) const {
-        return -static_cast<double>(scheme.b[stiffness_.place_of(value)]) * field.z[value] / scheme.dt;
+    // Velocity half a step before, at one value of a place.
+    double velocity(const Field<Real>& field, const Scheme<Real>& scheme, Index place, Index value) const {
+        return -static_cast<double>(scheme.b[place]) * field.z[value] / scheme.dt;
     }
     void set_velocity(Field<Real>& field, const Scheme<Real>& scheme, Index value, double w) const {
         const double b = scheme.b[stiffness_.place_of(value)];
@@ -140,7 +141,8 @@ class Medium {
     DofMap map_;
     Stiffness<Real> stiffness_;
     std::vector<double> mass_, damping_;  // by place; damping of the sponge, and of boundary nodes in fluids
-    std::vector<double> sponge_rate_;     // (n_elements, n_nodes), or empty
+    double mean_mass_ = 0.0;
+    std::vector<double> sponge_rate_;  // (n_elements, n_nodes), or empty
     std::vector<char> free_;
     std::vector<ImpedanceNode> impedance_;
     std::vector<double> impedance_coefficients_;  // (n_impedance, 1 + n_stiffness)

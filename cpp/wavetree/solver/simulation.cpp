@@ -154,17 +154,17 @@ typename Simulation<Real>::Energy Simulation<Real>::energy(const State& state) c
     for (std::size_t m = 0; m < media_.size(); ++m) {
         const Medium<Real>& medium = *media_[m];
         const Field<Real>& field = state.fields[m];
-        const auto velocity = [&](Index i) { return medium.velocity(field, state.schemes[m], i); };
+        const auto velocity = [&](Index p, Index i) { return medium.velocity(field, state.schemes[m], p, i); };
         auto now = product(medium, field.u);
         if (m == 1 || coupling_.empty()) {
             for_values(medium, [&](Index p, Index i) {
-                sum.kinetic += 0.5 * medium.mass()[p] * velocity(i) * velocity(i);
+                sum.kinetic += 0.5 * medium.mass()[p] * velocity(p, i) * velocity(p, i);
                 sum.potential += 0.5 * static_cast<double>(before[m][i]) * now[i];
             });
             continue;
         }
         auto then = product(medium, before[0]), w = field.z;
-        for_values(medium, [&](Index, Index i) { w[i] = static_cast<Real>(velocity(i)); });
+        for_values(medium, [&](Index p, Index i) { w[i] = static_cast<Real>(velocity(p, i)); });
         const auto by_velocity = product(medium, w);
         const Stiffness<Real>&fluid = medium.stiffness(), &solid = media_[1]->stiffness();
         coupling_.to_fluid(
@@ -200,12 +200,10 @@ void Simulation<Real>::check_finite(State& state) const {
     double largest_size = 0.0;
     for (std::size_t m = 0; m < media_.size(); ++m) {
         // Media compare by energy: in the shortest waves, which fail first, φ_tt is about 2 φ_t / dt.
-        double mean_mass = 0.0;
-        for (Index p = 0; p < media_[m]->n_places(); ++p)
-            mean_mass += media_[m]->free()[p] * media_[m]->mass()[p] / static_cast<double>(media_[m]->n_dofs());
-        const double unit = std::sqrt(mean_mass) * (m == 0 && media_.size() > 1 ? 2.0 / state.schemes[m].dt : 1.0);
-        for_values(*media_[m], [&](Index, Index i) {
-            const double size = unit * std::abs(media_[m]->velocity(state.fields[m], state.schemes[m], i));
+        const double unit =
+            std::sqrt(media_[m]->mean_mass()) * (m == 0 && media_.size() > 1 ? 2.0 / state.schemes[m].dt : 1.0);
+        for_values(*media_[m], [&](Index p, Index i) {
+            const double size = unit * std::abs(media_[m]->velocity(state.fields[m], state.schemes[m], p, i));
             if (size > largest_size) largest = {m, i}, largest_size = size;
             if (std::isfinite(size)) return;
             if (state.largest.value < 0) state.largest = {m, i};
@@ -256,7 +254,9 @@ bool Simulation<Real>::restore(State& state, const Stores& stores, double& weigh
 template <class Real>
 double Simulation<Real>::sample_velocity(const State& state, std::size_t k, const Receivers& from, Index row) const {
     const std::size_t m = k % media_.size();
-    return from.points->sample(row, [&](Index i) { return media_[m]->velocity(state.fields[m], state.schemes[m], i); });
+    const Stiffness<Real>& stiffness = media_[m]->stiffness();
+    return from.points->sample(
+        row, [&](Index i) { return media_[m]->velocity(state.fields[m], state.schemes[m], stiffness.place_of(i), i); });
 }
 
 // u_n and w at n − ½ are known before the step, w at n + ½ after it; w_{n−½} waits in the row's sample.

@@ -84,7 +84,7 @@ class Checkpoints:
                 begin = self._begin(first)
                 start = run.forward.start()
                 if slot is not None:
-                    self._core.set_state(start, self._states[slot])
+                    self._core.compiled.load(start, self._states[slot])
                 self._compute(run.forward.later(begin), start, begin, unit)
             run.go_back(state, self._begin(unit), self._store(unit, 0))
 
@@ -108,7 +108,7 @@ class Checkpoints:
         _, _, to_keep = self._walk.approach(unit)
         for slot, at in to_keep:
             run.advance(state, self._begin(at) - origin)
-            self._core.get_state(state, self._states[slot])
+            self._core.compiled.save(state, self._states[slot])
             self._walk.kept[slot] = at
         self._unit = -1  # until the snapshots are complete
         end = int(self._stored.steps[self._rows[unit + 1] - 1])

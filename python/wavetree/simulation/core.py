@@ -110,14 +110,6 @@ class Core:
         """Return the compiled view of snapshots (n_stored, n_values) at time steps (n_stored,)."""
         return _STORES[self.precision](steps, weights, snapshots)
 
-    def get_state(self, state: Any, values: np.ndarray) -> None:
-        """Write all that a compiled state needs to go on into an array (2, n_values)."""
-        self.compiled.save(state, values)
-
-    def set_state(self, state: Any, values: np.ndarray) -> None:
-        """Let a compiled state go on from what `get_state` has written."""
-        self.compiled.load(state, values)
-
     def derivative(self, by_coefficient: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the derivative by the domain's parameters, (nelem, n_nodes) by name.
 

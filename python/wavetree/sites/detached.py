@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from wavetree.errors import ProjectError, unknown_name
+from wavetree.errors import ProjectError
 from wavetree.sites.folder import JobFolder
+from wavetree.sites.outer import OuterSite
 from wavetree.sites.pool import Limits, Pool
 from wavetree.sites.protocol import Job, JobStatus
 
 __all__ = ["DetachedSite"]
 
-_LOOK_SECONDS = 0.1
 _MOST_FAILED_STARTS = 3
 
 
-class DetachedSite:
+class DetachedSite(OuterSite):
     """Runs jobs in worker processes of this machine that go on when the process that submitted them ends.
 
     Parameters
@@ -37,17 +36,16 @@ class DetachedSite:
     has died has failed.
     """
 
-    outlives = True
+    look_seconds = 0.1
     wall_time_in_seconds = None
 
     def __init__(self, name: str, home: Path, limits: Limits) -> None:
+        super().__init__()
         self.name = name
         self._host = socket.gethostname()
         # Process numbers mean nothing to other machines that see the same folder.
         self._pool = Pool(home / self._host)
         self._limits = limits
-        self._jobs: dict[str, JobFolder] = {}
-        self._ended: dict[str, JobStatus] = {}
         self._children: list[subprocess.Popen[bytes]] = []
         self._failed_starts = 0
 
@@ -77,7 +75,7 @@ class DetachedSite:
                 self._pool.put(place["queue"], job.folder, job.threads, job.memory_in_bytes)
                 self._jobs[job.key] = found
                 self._ended.pop(job.key, None)
-            self._staff()
+            self._tend()
         except OSError as error:
             raise ProjectError(
                 f"{jobs[0].label} cannot be submitted: {error}; make room, or make the folder writable."
@@ -89,30 +87,7 @@ class DetachedSite:
         self._ended.pop(found.job.key, None)
         if found.place["host"] == self._host:
             self._pool.set_limits(self._limits)
-            self._staff()
-
-    def status(self, key: str) -> JobStatus:
-        """Return the state of a job; ValueError if it was neither submitted nor attached."""
-        if key not in self._jobs:
-            raise unknown_name("job", key, self._jobs)
-        if key not in self._ended:
-            status = self._look(self._jobs[key])
-            if not status.finished:
-                return status
-            self._ended[key] = status
-        return self._ended[key]
-
-    def wait(self, keys: Iterable[str], timeout: float | None = None) -> list[str]:
-        """Wait until one of the jobs has finished and return those that have, none at the timeout [s]."""
-        keys = [key for key in keys if key in self._jobs]
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            finished = [key for key in keys if self.status(key).finished]
-            left = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
-            if finished or not keys or left <= 0.0:
-                return finished
-            self._staff()
-            time.sleep(min(_LOOK_SECONDS, left))
+            self._tend()
 
     def cancel(self, keys: Iterable[str] | None = None) -> None:
         """Stop jobs (all when None): queued ones at once, running ones as soon as they can."""
@@ -131,7 +106,7 @@ class DetachedSite:
             child.returncode = child.poll() or 0
         self._children.clear()
 
-    def _look(self, found: JobFolder) -> JobStatus:
+    def _look(self, key: str, found: JobFolder) -> JobStatus:
         status = found.final_status() or found.running_status()
         if status is not None:
             return status
@@ -151,7 +126,7 @@ class DetachedSite:
             or found.fail("its worker ended before the job began; there may be no room on the disk")
         )
 
-    def _staff(self) -> None:
+    def _tend(self) -> None:
         ended = [child for child in self._children if child.poll() is not None]
         self._failed_starts += sum(child.returncode > 0 for child in ended)
         self._children = [child for child in self._children if child not in ended]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wavetree.process import is_alive, name_process
+from wavetree.process import is_alive, module_places, name_process
 from wavetree.sites.folder import read_json, write_json
 
 __all__ = ["Limits", "Pool"]
@@ -98,8 +98,8 @@ class Pool:
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = dict(os.environ)
-        if places := environment.get("PYTHONPATH"):  # the worker runs in another folder
-            environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, places.split(os.pathsep)))
+        if places := module_places():
+            environment["PYTHONPATH"] = places
         with self.log_file.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "wavetree.worker", "--pool", os.fspath(self.home)],

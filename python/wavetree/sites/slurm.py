@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import sys
 import time
@@ -12,16 +11,17 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from wavetree.errors import ProjectError, unknown_name
+from wavetree.errors import ProjectError
+from wavetree.process import module_places
 from wavetree.sites import slurm_commands
 from wavetree.sites.folder import TERMINATED, JobFolder, read_json, write_json
+from wavetree.sites.outer import OuterSite
 from wavetree.sites.protocol import Job, JobStatus
 from wavetree.sites.settings import SlurmSettings
 from wavetree.sites.slurm_commands import Member
 
 __all__ = ["SlurmSite"]
 
-_LOOK_SECONDS = 0.5
 # Files that a node has written may be seen here later than Slurm says that the job has ended.
 _GRACE_SECONDS = 3.0
 _WAITING = {
@@ -38,7 +38,7 @@ _USUAL = {"", "Priority", "Resources", "BeginTime", "Cleaning"}
 _log = logging.getLogger("wavetree")
 
 
-class SlurmSite:
+class SlurmSite(OuterSite):
     """Runs jobs on a cluster with Slurm; the folder of a job must be visible on its nodes.
 
     Parameters
@@ -55,15 +55,14 @@ class SlurmSite:
     jobs to be waited for. A job that ends without a word has failed, or was cancelled, as Slurm says.
     """
 
-    outlives = True
+    look_seconds = 0.5
 
     def __init__(self, settings: SlurmSettings, home: Path) -> None:
+        super().__init__()
         self.name = settings.name
         self.wall_time_in_seconds = settings.wall_time_in_seconds_per_job
         self._settings = settings
         self._home = home
-        self._jobs: dict[str, JobFolder] = {}
-        self._ended: dict[str, JobStatus] = {}
         self._known_since: dict[str, float] = {}
         self._queue: dict[tuple[str, int], Member] = {}
         self._asked = -1e9  # when Slurm was asked, and when it last answered
@@ -98,28 +97,6 @@ class SlurmSite:
     def attach(self, found: JobFolder) -> None:
         """Take over a job that another process submitted to this site."""
         self._take(found)
-
-    def status(self, key: str) -> JobStatus:
-        """Return the state of a job; ValueError if it was neither submitted nor attached."""
-        if key not in self._jobs:
-            raise unknown_name("job", key, self._jobs)
-        if key not in self._ended:
-            status = self._look(key, self._jobs[key])
-            if not status.finished:
-                return status
-            self._ended[key] = status
-        return self._ended[key]
-
-    def wait(self, keys: Iterable[str], timeout: float | None = None) -> list[str]:
-        """Wait until one of the jobs has finished and return those that have, none at the timeout [s]."""
-        keys = [key for key in keys if key in self._jobs]
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            finished = [key for key in keys if self.status(key).finished]
-            left = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
-            if finished or not keys or left <= 0.0:
-                return finished
-            time.sleep(min(_LOOK_SECONDS, left))
 
     def cancel(self, keys: Iterable[str] | None = None) -> None:
         """Stop jobs (all when None): queued ones at once, running ones as soon as they can."""
@@ -180,9 +157,8 @@ class SlurmSite:
     def _script(self, folder: Path) -> str:
         settings = self._settings
         lines = ["#!/bin/bash", "set -e", *(f"module load {shlex.quote(one)}" for one in settings.modules)]
-        if places := os.environ.get("PYTHONPATH"):  # the job runs in another folder
-            absolute = os.pathsep.join(map(os.path.abspath, places.split(os.pathsep)))
-            lines.append(f"export PYTHONPATH={shlex.quote(absolute)}")
+        if places := module_places():
+            lines.append(f"export PYTHONPATH={shlex.quote(places)}")
         lines += settings.commands
         members = shlex.quote(str(folder / "members"))
         lines.append(f'folder=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" {members})')
@@ -211,6 +187,9 @@ class SlurmSite:
         if said != TERMINATED and time.monotonic() - since < _GRACE_SECONDS:
             return JobStatus("running", found.progress().get("progress", 0.0), "", found.log_file)
         return self._judge(found)
+
+    def _tend(self) -> None:
+        """Do nothing: Slurm does."""
 
     def _without_slurm(self, found: JobFolder) -> JobStatus:
         """What the folder alone says, as long as Slurm does not answer, or was not asked for the job yet."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import datetime
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from events_in_lanes import TutorialEvents
 from measurements import Scaling, gradient_cost, memory, scaling, setup_cost, two_threads
 from wavetree.benchmark import Settings, find_cases, run_benchmark
 from wavetree.benchmark.table import processor_name
@@ -50,6 +52,18 @@ def gradient() -> str:
         rows.append([f"{case.title}, {n}{'²³'[case.dim - 2]}", f"{cost.forward:.2f}", f"{cost.gradient:.2f}"])
         rows[-1].append(f"{cost.ratio:.2f}")
     return table(["case", "forward [s]", "gradient [s]", "ratio"], rows)
+
+
+def events() -> str:
+    """Forward runs and gradients of 16 events of the tutorial's kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = TutorialEvents(Path(folder) / "project")
+        costs = {"forward": found.forward()}
+        for interval in (50, 10, 1):
+            which = "every step" if interval == 1 else f"every {interval} steps"
+            costs[f"gradient, {which}"] = found.gradient(interval)
+    rows = [[what, f"{c.alone:.2f}", f"{c.lanes:.2f}", f"{c.ratio:.2f}"] for what, c in costs.items()]
+    return table(["16 events", "one by one [s]", "in lanes [s]", "times faster"], rows)
 
 
 def setup() -> str:
@@ -98,6 +112,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "steps": steps,
     "sets": sets,
     "gradient": gradient,
+    "events": events,
     "setup": setup,
     "memory": resident,
     "size": size,

@@ -13,9 +13,12 @@ __all__: list[str] = [
     "Cancelled",
     "Control",
     "DiffusionOperator",
+    "Locator",
     "Medium",
     "PointOperator",
+    "RankError",
     "Series",
+    "Share",
     "SimulationFloat32",
     "SimulationFloat64",
     "StateFloat32",
@@ -28,7 +31,6 @@ __all__: list[str] = [
     "dof_map",
     "gll",
     "instruction_sets",
-    "locate",
     "mass_weights",
     "max_order",
     "multiply_add_rate",
@@ -40,6 +42,9 @@ class Cancelled(wavetree.errors.Cancelled):
     pass
 
 class Unstable(wavetree.errors.SimulationFailed):
+    pass
+
+class RankError(wavetree.errors.RankError):
     pass
 
 class Control:
@@ -61,6 +66,35 @@ class Control:
     @progress.setter
     def progress(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
 
+class Locator:
+    """
+    Finds positions in a mesh.
+    """
+    def __init__(
+        self,
+        points: numpy.typing.NDArray[numpy.float64],
+        connectivity: numpy.typing.NDArray[numpy.int64],
+        shape_order: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def locate(self, positions: numpy.typing.NDArray[numpy.float64]) -> tuple:
+        """
+        Element (n,) and reference coordinates (n, dim) of positions (n, dim) [m].
+        """
+
+class Share:
+    """
+    What one of several ranks has of a mesh.
+    """
+    def __init__(
+        self,
+        ranks: typing.Any,
+        ghost_rank: numpy.typing.NDArray[numpy.int32],
+        number: numpy.typing.NDArray[numpy.int64],
+    ) -> None:
+        """
+        ranks: `wavetree.ranks.Ranks`; ghost_rank (n_ghosts,): rank of the elements behind this rank's own; number (n_elements + n_ghosts,): of all of them in the whole mesh.
+        """
+
 class Medium:
     """
     The elements of one physics, with sides (n, 2) numbered within it.
@@ -73,6 +107,7 @@ class Medium:
         sponge_rate: numpy.typing.NDArray[numpy.float64],
         absorbing: numpy.typing.NDArray[numpy.int64],
         dirichlet: numpy.typing.NDArray[numpy.int64],
+        ghosts: numpy.typing.NDArray[numpy.int64] = ...,
     ) -> None: ...
 
 class PointOperator:
@@ -126,6 +161,7 @@ class SimulationFloat32:
         instruction_set: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
         events_in_lanes: bool = False,
+        share: Share | None = None,
     ) -> None: ...
     def adjoint(
         self,
@@ -192,12 +228,13 @@ class SimulationFloat32:
         self,
         medium: typing.SupportsInt | typing.SupportsIndex,
         positions: numpy.typing.NDArray[numpy.float64],
+        elements: numpy.typing.NDArray[numpy.int64],
         point: numpy.typing.NDArray[numpy.int64],
         coefficients: numpy.typing.NDArray[numpy.float64],
         field: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> PointOperator:
         """
-        Rows at positions (n_points, dim): point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, 10).
+        Rows at positions (n_points, dim) in elements (n_points,) of a medium, -1 for those on other ranks: point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, 10).
         """
     def save(
         self,
@@ -278,6 +315,7 @@ class SimulationFloat64:
         instruction_set: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
         events_in_lanes: bool = False,
+        share: Share | None = None,
     ) -> None: ...
     def adjoint(
         self,
@@ -345,12 +383,13 @@ class SimulationFloat64:
         self,
         medium: typing.SupportsInt | typing.SupportsIndex,
         positions: numpy.typing.NDArray[numpy.float64],
+        elements: numpy.typing.NDArray[numpy.int64],
         point: numpy.typing.NDArray[numpy.int64],
         coefficients: numpy.typing.NDArray[numpy.float64],
         field: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> PointOperator:
         """
-        Rows at positions (n_points, dim): point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, 10).
+        Rows at positions (n_points, dim) in elements (n_points,) of a medium, -1 for those on other ranks: point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, 10).
         """
     def save(
         self,
@@ -411,6 +450,7 @@ class DiffusionOperator:
         tensor: numpy.typing.NDArray[numpy.float64],
         instruction_set: str,
         threads: typing.SupportsInt | typing.SupportsIndex,
+        share: Share | None = None,
     ) -> None: ...
     def apply(self, values: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]:
         """
@@ -420,6 +460,11 @@ class DiffusionOperator:
     def degree(self) -> int:
         """
         Polynomial degree of the square root.
+        """
+    @property
+    def element_dofs(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Numbers (n_elements, n_nodes) of the nodes.
         """
 
 def adjoint_samples(
@@ -461,16 +506,6 @@ def gll(
 def instruction_sets() -> tuple:
     """
     Kernel sets that this build has and this processor runs, best first.
-    """
-
-def locate(
-    points: numpy.typing.NDArray[numpy.float64],
-    connectivity: numpy.typing.NDArray[numpy.int64],
-    shape_order: typing.SupportsInt | typing.SupportsIndex,
-    positions: numpy.typing.NDArray[numpy.float64],
-) -> tuple:
-    """
-    Element (n,) and reference coordinates (n, dim) of positions (n, dim) [m].
     """
 
 def mass_weights(

@@ -74,14 +74,16 @@ def demo(
 
 @app.command()
 def info() -> None:
-    """Print version, instruction sets, threads, MPI, sites and optional packages."""
-    from wavetree.simulation.core import default_instruction_set, instruction_sets
+    """Print version, instruction sets, threads, MPI, sites, optional packages, and how fast events run."""
+    from wavetree.simulation.core import default_instruction_set, instruction_sets, n_lanes
+    from wavetree.simulation.speeds import read_speeds
     from wavetree.sites.local import usable_cores
     from wavetree.sites.settings import default_sites, read_sites
 
     with _plain_errors():
         in_use = default_instruction_set()
         sites = default_sites() | read_sites()
+        speeds = read_speeds()
     lines = {
         "wavetree": wavetree.__version__,
         "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
@@ -94,6 +96,38 @@ def info() -> None:
         lines[name] = f"{_version(name) or 'not installed'} ({purpose})"
     for name, text in lines.items():
         typer.echo(f"{name + ':':<18}{text}")
+    typer.echo(f"\n{speeds.to_text(n_lanes(in_use), usable_cores())}")
+
+
+@app.command()
+def measure_speeds(
+    project: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a project that is to have the table; else projects begun from now on."),
+    ] = None,
+) -> None:
+    """Measure how fast events run one by one and in lanes, about two minutes, and keep the table.
+
+    What runs in lanes and what one by one is chosen by it when a simulation or an inversion is begun; what
+    was chosen before stays, with its results.
+    """
+    with _plain_errors():
+        from wavetree.benchmark import measure_speeds
+        from wavetree.simulation.core import default_instruction_set, n_lanes
+        from wavetree.simulation.speeds import speeds_file
+        from wavetree.sites.local import usable_cores
+
+        opened = None if project is None else wavetree.Project(project)
+        table = measure_speeds()
+        typer.echo(table.to_text(n_lanes(default_instruction_set()), usable_cores()))
+        if opened is not None:
+            with contextlib.closing(opened):
+                opened.set_speeds(table)
+        else:
+            path = speeds_file()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dumps(table.to_dict(), indent=1), encoding="utf-8")
+            typer.echo(f"kept in {path}")
 
 
 @app.command()

@@ -22,6 +22,10 @@ class Cancelled(WavetreeError):
     """Work was stopped on request before it was done; what was finished is kept."""
 
 
+class RankError(WavetreeError):
+    """The ranks of one run do not find each other; the message says what to start differently."""
+
+
 class ProjectError(WavetreeError):
     """A project folder cannot be used: written by a newer version, damaged or not writable."""
 

@@ -10,18 +10,20 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import xarray as xr
 from pydantic import FiniteFloat, field_validator, model_validator
-from scipy.spatial.transform import Rotation
 from typing_extensions import Self
 
 from wavetree.config import configuration
 from wavetree.model.background.homogeneous import Homogeneous
 from wavetree.model.parameter_set import ParameterSet
 from wavetree.model.parameters import SETS, find_set
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 __all__ = [
     "AcousticVelocity",
@@ -83,6 +85,8 @@ class Material(Homogeneous):
         """
         if "orientation" not in _field_names(type(self)):
             return self
+        from scipy.spatial.transform import Rotation  # see `wavetree.model.voigt`
+
         if isinstance(angle, Rotation):
             angle = tuple(float(x) for x in angle.as_rotvec())
         return dataclasses.replace(self, orientation=angle)  # type: ignore[type-var]

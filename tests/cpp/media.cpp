@@ -120,7 +120,7 @@ std::string describe(const Tank& tank) {
 
 PointRows Rows::view() const {
     const auto n = static_cast<Index>(point.size());
-    return {n, positions.data(), n, point.data(), coefficients.data()};
+    return {n, positions.data(), elements.data(), n, point.data(), coefficients.data()};
 }
 
 std::vector<Rows> random_rows(const Tank& tank, Index n, Random& random, bool with_gradient) {
@@ -131,7 +131,8 @@ std::vector<Rows> random_rows(const Tank& tank, Index n, Random& random, bool wi
         Rows rows;
         for (Index row = 0; row < n; ++row) {
             const auto xi = random_values(3, random);
-            const auto x = map_point(view, tank.elements[m][random() % tank.elements[m].size()], xi.data());
+            rows.elements.push_back(static_cast<Index>(random() % tank.elements[m].size()));
+            const auto x = map_point(view, tank.elements[m][rows.elements.back()], xi.data());
             rows.positions.insert(rows.positions.end(), x.begin(), x.begin() + tank.dim());
             rows.point.push_back(row), rows.derivative.push_back(static_cast<int>(row % 3));
             auto k = random_values(n_c * (1 + tank.dim()), random);

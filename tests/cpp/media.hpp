@@ -58,8 +58,8 @@ std::string describe(const Tank& tank);  // for messages
 // Points and coefficients of rows in one medium: of the field, or with its gradient.
 struct Rows {
     std::vector<double> positions, coefficients;
-    std::vector<Index> point;
-    std::vector<int> derivative;  // 0, 1, 2 in turn
+    std::vector<Index> elements, point;  // elements of the points, numbered within the medium
+    std::vector<int> derivative;         // 0, 1, 2 in turn
 
     PointRows view() const;
 };

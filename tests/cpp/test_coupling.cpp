@@ -53,7 +53,7 @@ struct Joint {
         std::vector<double> r(static_cast<std::size_t>(n_solid * geometry.mesh().dim));
         coupling.to_solid(
             1.0, [&](Index dof) { return phi[dof]; },
-            [&](Index dof, int d) -> double& { return r[dof * geometry.mesh().dim + d]; });
+            [&](Index dof, int d, double amount) { r[dof * geometry.mesh().dim + d] += amount; });
         return r;
     }
 
@@ -156,9 +156,11 @@ TEST_CASE("to_fluid is the transpose of to_solid") {
         const auto phi = random_values(joint.n_fluid, random), u = random_values(joint.n_solid * dim, random);
         std::vector<double> f(phi.size()), s(u.size());
         joint.coupling.to_fluid(
-            0.7, [&](Index dof, int d) { return u[dof * dim + d]; }, [&](Index dof) -> double& { return f[dof]; });
+            0.7, [&](Index dof, int d) { return u[dof * dim + d]; },
+            [&](Index dof, int, double amount) { f[dof] += amount; });
         joint.coupling.to_solid(
-            0.7, [&](Index dof) { return phi[dof]; }, [&](Index dof, int d) -> double& { return s[dof * dim + d]; });
+            0.7, [&](Index dof) { return phi[dof]; },
+            [&](Index dof, int d, double amount) { s[dof * dim + d] += amount; });
         double left = 0.0, right = 0.0;
         for (std::size_t i = 0; i < f.size(); ++i) left += f[i] * phi[i];
         for (std::size_t i = 0; i < s.size(); ++i) right += s[i] * u[i];

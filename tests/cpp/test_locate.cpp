@@ -23,7 +23,7 @@ void round_trip(OwnedMesh owned, unsigned seed) {
         auto xi = random_values(3, random);
         if (i % 10 == 0) xi[0] = 1.0, xi[1] = -1.0;  // on an edge, corners of several elements
         const auto x = map_point(mesh, element, xi.data());
-        const auto found = locate(mesh, x.data(), 1);
+        const auto found = Locator(mesh).locate(x.data(), 1);
         REQUIRE(found.size() == 1);
         const auto back = map_point(mesh, found[0].element, found[0].reference);
         for (int d = 0; d < mesh.dim; ++d) CHECK(back[d] == doctest::Approx(x[d]).epsilon(1e-12));
@@ -55,12 +55,12 @@ TEST_CASE("points in a thin bulging element are found") {
 TEST_CASE("a point outside is refused with the mesh's extent and the distance") {
     const auto owned = grid({2, 2}, 1);
     const double positions[] = {0.5, 0.5, 5.0, 2.0};
-    CHECK_THROWS_WITH_AS(locate(owned.view(), positions, 2),
+    CHECK_THROWS_WITH_AS(Locator(owned.view()).locate(positions, 2),
                          "position (5, 2) m lies outside the mesh, which spans x from 0 to 2 m, y from 0 to 2 m; the "
                          "nearest mesh point is 3 m away: move the position or enlarge the domain",
                          InputError);
     const double nowhere[] = {NAN, 0.5};
-    CHECK_THROWS_AS(locate(owned.view(), nowhere, 1), InputError);
+    CHECK_THROWS_AS(Locator(owned.view()).locate(nowhere, 1), InputError);
 }
 
 TEST_CASE("a point just outside a curved edge is not moved inside") {
@@ -69,5 +69,5 @@ TEST_CASE("a point just outside a curved edge is not moved inside") {
     const Mesh mesh = owned.view();
     const double xi[] = {1.0 + 1e-6, 0.3};
     const auto x = map_point(mesh, 2, xi);  // element 2 ends at the right edge
-    CHECK_THROWS_AS(locate(mesh, x.data(), 1), InputError);
+    CHECK_THROWS_AS(Locator(mesh).locate(x.data(), 1), InputError);
 }

@@ -69,7 +69,7 @@ struct Step {
         medium.sweep(field, scheme);
         for_dofs(medium, [&](Index, Index i, int) {
             force.push_back(random_values(1, random)[0]);
-            medium.add_force(field, scheme, i, force.back());
+            medium.add_force(field, scheme, i, force.back(), Medium<double>::Moment::after);
             Ku.push_back(product[i]);
         });
         medium.damp_boundary(field, scheme);

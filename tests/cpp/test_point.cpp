@@ -35,7 +35,11 @@ struct Bed {
         std::vector<Index> point(elements.size());
         std::iota(point.begin(), point.end(), Index{0});
         const auto n = static_cast<Index>(point.size());
-        return {owned.view(), dofs, order, n_components, {n, positions.data(), n, point.data(), coefficients.data()}};
+        return {owned.view(),
+                dofs,
+                order,
+                n_components,
+                {n, positions.data(), elements.data(), n, point.data(), coefficients.data()}};
     }
 
     OwnedMesh owned{};
@@ -194,7 +198,8 @@ TEST_CASE("several rows may read one point") {
     const Bed bed(2, 3, 2, 2);
     const Index point[] = {1, 1, 0};
     const double k[] = {1, 0, 0, 0, 1, 0, 1, 0, 0};
-    const PointOperator points(bed.owned.view(), bed.dofs, 3, 1, {2, bed.positions.data(), 3, point, k});
+    const PointOperator points(bed.owned.view(), bed.dofs, 3, 1,
+                               {2, bed.positions.data(), bed.elements.data(), 3, point, k});
     const auto x = Reference(bed.owned.view(), 3).coordinates();
     std::vector<double> field;
     for (Index i = 0; i < bed.dofs.n_dofs; ++i) field.push_back(x[2 * i]);

@@ -62,6 +62,13 @@ std::vector<double> places(const Mesh& mesh, Index n, Random& random) {
 }
 
 // One row per derivative and point, of one component.
+std::vector<Index> elements_at(const Mesh& mesh, const std::vector<double>& positions) {
+    std::vector<Index> elements;
+    for (const Location& one : Locator(mesh).locate(positions.data(), static_cast<Index>(positions.size()) / mesh.dim))
+        elements.push_back(one.element);
+    return elements;
+}
+
 std::vector<double> sample_all(const Mesh& mesh, const DofMap& dofs, int order, const std::vector<double>& positions,
                                const std::vector<double>& field) {
     const int n = n_space_derivatives(mesh.dim, 2);
@@ -72,8 +79,10 @@ std::vector<double> sample_all(const Mesh& mesh, const DofMap& dofs, int order, 
         point.push_back(i / n);
         coefficients[i * n + i % n] = 1.0;
     }
-    const PointOperator rows(mesh, dofs, order, 1,
-                             {n_points, positions.data(), n_points * n, point.data(), coefficients.data(), 2});
+    const auto elements = elements_at(mesh, positions);
+    const PointOperator rows(
+        mesh, dofs, order, 1,
+        {n_points, positions.data(), elements.data(), n_points * n, point.data(), coefficients.data(), 2});
     for (Index i = 0; i < n_points * n; ++i) result.push_back(rows.sample(i, [&](Index dof) { return field[dof]; }));
     return result;
 }
@@ -165,8 +174,9 @@ TEST_CASE("rows without second derivatives are the same") {
     std::vector<double> padded(3 * 10);
     for (int c = 0; c < 3; ++c) std::copy_n(&first[c * 4], 4, &padded[c * 10]);
     const Index point = 0;
-    const PointOperator a(mesh, dofs, 3, 3, {1, positions.data(), 1, &point, first.data()});
-    const PointOperator b(mesh, dofs, 3, 3, {1, positions.data(), 1, &point, padded.data(), 2});
+    const auto elements = elements_at(mesh, positions);
+    const PointOperator a(mesh, dofs, 3, 3, {1, positions.data(), elements.data(), 1, &point, first.data()});
+    const PointOperator b(mesh, dofs, 3, 3, {1, positions.data(), elements.data(), 1, &point, padded.data(), 2});
     const auto u = [&](Index i) { return field[i]; };
     CHECK(a.sample(0, u) == b.sample(0, u));
     CHECK(a.sample(0, u) != 0.0);

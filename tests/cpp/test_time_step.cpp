@@ -134,7 +134,7 @@ TEST_CASE("the bound of the coupled operator") {
                 std::vector<double> r(solid.K.rows);
                 coupling.to_solid(
                     1.0, [&](Index dof) { return phi[dof]; },
-                    [&](Index dof, int d) -> double& { return r[dof * tank.dim() + d]; });
+                    [&](Index dof, int d, double amount) { r[dof * tank.dim() + d] += amount; });
                 return r;
             });
             const double exact = coupled_eigenvalue(fluid, solid, B);

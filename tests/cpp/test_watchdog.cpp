@@ -74,8 +74,9 @@ Failure failure_of(F&& run) {
 // The true limit, 2 / sqrt(λ_max), by power iteration; in the last medium, which decides.
 double limit(const Simulation<double>& sim) {
     const Medium<double>& medium = sim.medium(sim.n_media() - 1);
-    const EigenProblem problem = stiffness_problem(medium.stiffness(), medium.mass(), medium.free());
-    auto x = rough_field(medium.stiffness(), medium.free(), medium.coordinates());
+    const EigenProblem problem =
+        stiffness_problem(medium.stiffness(), {medium.mass(), medium.free(), medium.owned()}, nullptr);
+    auto x = rough_field(medium.stiffness(), medium.free(), medium.coordinates(), nullptr);
     EigenProblem::Vector next(x.size()), weighted(x.size());
     double eigenvalue = 0.0;
     for (int i = 0; i < 10000; ++i) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -199,7 +200,9 @@ def make_receivers(row: Row, at: dict[str, list[np.ndarray]]) -> list[PointRecei
 # -- simulations -------------------------------------------------------------------------------
 
 
-def make_simulation(row: Row, precision: str = "float64", axis: TimeAxis | None = None) -> Simulation:
+def make_simulation(
+    row: Row, precision: str = "float64", axis: TimeAxis | None = None, comm: Any = None
+) -> Simulation:
     mesh = make_medium(row)
     at = places(mesh, np.random.default_rng(12))
     span = WaveformSimulationConfiguration(
@@ -208,7 +211,7 @@ def make_simulation(row: Row, precision: str = "float64", axis: TimeAxis | None 
         receiver_sampling_interval_in_time_steps=row["every"],
     )
     survey = make_sources(row, at), make_receivers(row, at)
-    return Simulation(mesh, *survey, span, conditions(row), precision, time_axis=axis)
+    return Simulation(mesh, *survey, span, conditions(row), precision, comm, time_axis=axis)
 
 
 def shaken(records: EventData, generator: np.random.Generator) -> EventData:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -10,10 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from projects import DOMAIN, event, simulation
 from wavetree.config import Configuration
+from wavetree.project import active_task
 from wavetree.project.project import Project
 from wavetree.simulation.configuration import EventConfiguration, WaveformSimulationConfiguration
+from wavetree.simulation.cost import Cost
 from wavetree.sites.settings import LocalSettings
 from wavetree.survey.event import EventCollection
 from wavetree.survey.stf import Ricker
@@ -49,9 +54,34 @@ def long_project(path: Path, site: Configuration | None, n_events: int = 2, end:
     return p
 
 
-def undisturbed_records(path: Path) -> list[bytes]:
-    """The records of `long_project` as it runs in the program."""
-    p = long_project(path, LocalSettings(processes="never"))
+def large_project(path: Path, site: Configuration | None) -> Project:
+    """A project whose one event takes some seconds, nearly all of them in the time loop: many elements."""
+    p = Project.from_domain(path, DOMAIN)
+    p += EventCollection([event(0)])
+    span = EventConfiguration(
+        Ricker(center_frequency=3e5),
+        waveform_simulation_configuration=WaveformSimulationConfiguration(1.5e-4),
+    )
+    p += simulation(NAME, event_configuration=span, max_frequency_in_hertz=1e6)
+    if site is not None:
+        p += site
+    return p
+
+
+def too_short_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[bytes], float]:
+    """The records of `large_project`, and a part of the seconds [s] that they take here.
+
+    Nothing is known of what a task takes from here on, so that no job is refused for it.
+    """
+    begun = time.perf_counter()
+    found = undisturbed_records(path, large_project)
+    monkeypatch.setattr(active_task, "cost_of", lambda task: Cost())
+    return found, 0.4 * (time.perf_counter() - begun)
+
+
+def undisturbed_records(path: Path, make: Callable[..., Project] = long_project) -> list[bytes]:
+    """The records of a project as it runs in the program."""
+    p = make(path, LocalSettings(processes="never"))
     p.simulations.launch(NAME)
     p.simulations.query(block=True)
     found = records(p)
@@ -73,6 +103,13 @@ def attempts(folder: Path) -> int:
     """How often a run was begun in a folder."""
     log = folder / "log.txt"
     return log.read_text().count(", process ") if log.exists() else 0
+
+
+def begun_at(folder: Path) -> list[int]:
+    """The time steps that later attempts at a run in a folder went on from."""
+    return [
+        int(step) for step in re.findall(r"goes on from time step (\d+) of", (folder / "log.txt").read_text())
+    ]
 
 
 def worker_of(folder: Path) -> int:

@@ -134,6 +134,3 @@ def test_what_cannot_be_averaged_is_refused() -> None:
         ValueError, match="model is a IsotropicAcoustic and averaging True; expected a model that"
     ):
         mesh_from_domain(domain, IsotropicAcoustic(vp=1500.0, rho=1.0), resolution, averaging=True)
-    values = {"VPV": 3e3, "VPH": 3e3, "VSV": 1e3, "VSH": 1e3, "ETA": 1.0, "RHO": 2e3}
-    with pytest.raises(ValueError, match="VPV, VPH, .* of anisotropic media; expected isotropic ones"):
-        effective_medium({k: np.array([v]) for k, v in values.items()}, np.ones(1), 2)

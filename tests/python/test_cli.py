@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from wavetree.cli import app
 from wavetree.mesh import box_mesh
 from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.project.project import Project
+from wavetree.project.setup import resolve_speeds
+from wavetree.simulation.speeds import DEFAULT_SPEEDS, KINDS, read_speeds
 from wavetree.simulation.task import ForwardTask
 
 
@@ -48,7 +51,9 @@ def invoke(*arguments: str) -> tuple[int, str]:
 
 def test_info_says_what_is_installed() -> None:
     code, text = invoke("info")
-    lines = dict(line.split(":", 1) for line in text.splitlines())
+    head, table = text.split("\n\n")
+    lines = dict(line.split(":", 1) for line in head.splitlines())
+    assert "one by one" in table and all(f"\n{kind} " in table for kind in KINDS)
     assert code == 0
     assert lines["wavetree"].strip() == wavetree.__version__
     sets = lines["instruction sets"].split()
@@ -69,6 +74,22 @@ def test_info_refuses_an_unknown_instruction_set(monkeypatch: pytest.MonkeyPatch
     code, text = invoke("info")
     assert code == 1
     assert text.startswith("error: unknown instruction set in WAVETREE_ISA 'bass'; did you mean 'base'?")
+
+
+def test_measured_speeds_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = replace(DEFAULT_SPEEDS, source="a machine of this test")
+    monkeypatch.setattr("wavetree.benchmark.measure_speeds", lambda: table)
+    monkeypatch.setenv("WAVETREE_SPEEDS", str(tmp_path / "new" / "speeds.json"))
+    p = make_project(tmp_path / "project")
+    p.close()
+    code, text = invoke("measure-speeds", "--project", str(tmp_path / "project"))
+    assert code == 0 and "a machine of this test" in text and read_speeds() == DEFAULT_SPEEDS
+    p = Project(tmp_path / "project")
+    assert resolve_speeds(p.store) == table
+    p.close()
+    code, text = invoke("measure-speeds")
+    assert code == 0 and "speeds.json" in text and read_speeds() == table
+    assert "a machine of this test" in invoke("info")[1]
 
 
 def test_info_does_not_import_mpi() -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from projects import small_project
 from wavetree.simulation.configuration import WavefieldCompression
-from wavetree.simulation.cost import Cost, cost_of
+from wavetree.simulation.cost import Cost, cost_of, kind_of
 from wavetree.simulation.illumination_task import IlluminationTask
+from wavetree.simulation.speeds import DEFAULT_SPEEDS
 from wavetree.simulation.task import AdjointTask, ForwardTask
 
 
@@ -47,3 +48,11 @@ def test_memory_is_that_of_the_simulation_and_of_what_it_stores(task: ForwardTas
 
 def test_of_other_tasks_nothing_is_known() -> None:
     assert cost_of(object()) == Cost(0.0, 0) and cost_of(object()).seconds(2) == 0.0
+
+
+def test_an_event_in_a_lane_counts_as_all_lanes(task: ForwardTask) -> None:
+    lanes = replace(task, events_in_lanes=True, instruction_set="v3")
+    alone, many = (DEFAULT_SPEEDS.speed("2-D fluid", in_lanes).steps for in_lanes in (False, True))
+    assert cost_of(lanes).core_seconds == pytest.approx(8.0 * alone / many * cost_of(task).core_seconds)
+    assert cost_of(lanes).memory_in_bytes == cost_of(task).memory_in_bytes
+    assert kind_of(task.mesh_file, task.mesh_digest) == "2-D fluid"

@@ -21,6 +21,7 @@ FILES = {
     "results/aa/aac/gradient.h5": ("gradients", 50),
     "adjoint_sources/aa/aad.h5": ("misfits", 60),
     "inversions/x/0000/model.h5": ("inversions", 70),
+    "jobs/slurm/wavetree-a/script": ("jobs", 7),
     "wavetree.sqlite": ("database", 80),
     "wavetree.sqlite-wal": ("database", 8),
     "volume_models/b.h5": ("other", 90),

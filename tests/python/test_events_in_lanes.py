@@ -37,7 +37,7 @@ def rows(core: Core, places: np.ndarray, field: int) -> Any:
     n = len(places)
     coefficients = np.zeros((n, core.compiled.n_components(0), 1 + core.mesh.dim))
     coefficients[:, :, 0] = 1.0
-    points = core.compiled.rows(0, places, np.arange(n), coefficients, field)
+    points = core.compiled.rows(0, places, core.locate(0, places)[0], np.arange(n), coefficients, field)
     return points, (np.arange(n) % 3).astype(np.int32)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from inversions import EVENTS, NAME, configuration, fingerprint, make_project
+from wavetree.inversion import SiteConfig
 from wavetree.mapping import Mapping
 from wavetree.mesh import box_mesh
 from wavetree.misfit.configuration import MisfitConfiguration
@@ -19,6 +20,8 @@ from wavetree.model.background.homogeneous import IsotropicAcoustic
 from wavetree.optimize import TrustRegion
 from wavetree.project.project import Project
 from wavetree.simulation.configuration import ModelConfiguration, WavefieldCompression
+from wavetree.sites.folder import read_json
+from wavetree.sites.settings import LocalSettings
 from wavetree.smoothing import ConstantSmoothing
 
 
@@ -150,6 +153,31 @@ def test_settings_of_the_newest_change_before_it_is_begun(project: Project) -> N
         project.inversions.add_iteration(NAME, misfit_configuration="L2")
 
 
+def test_branches_run_at_several_sites_at_the_same_time(tmp_path: Path) -> None:
+    found = []
+    for where in ("sites", "undisturbed"):
+        p = make_project(tmp_path / where)
+        sites = where == "sites"
+        p += LocalSettings(processes="always" if sites else "never", cores=1)
+        p += LocalSettings("second", processes="always", cores=1)
+        assert p.inversions.run(NAME, 1) == 1
+        elsewhere = {"job_submission": SiteConfig("second", ranks_per_job=2)} if sites else {}
+        p.inversions.add_iteration(NAME, 0, method=TrustRegion(initial_trust_region_linf=20.0), **elsewhere)
+        begun = {folder.name for folder in p.path.glob("results/*/*")}
+        assert p.inversions.iterate(NAME)
+        assert [node.id for node in p.inversions.tree(NAME)] == [0, 1, 2, 3, 4]
+        found.append(fingerprint(p, range(1, 5)))
+        if sites:
+            jobs = [read_json(file) for file in p.path.glob("results/*/*/job.json")]
+            assert {job["site"] for job in jobs if job["key"] not in begun} == {"local", "second"}
+            branch = next(node for node in p.inversions.tree(NAME) if node.parent == 2)
+            assert branch.settings.job_submission == SiteConfig("second", ranks_per_job=2), "it is inherited"
+            main = p.inversions.get_iteration(NAME, 1)
+            assert main.settings.job_submission == SiteConfig("local")
+        p.close()
+    assert found[0] == found[1]
+
+
 def test_iteration_zero_with_other_settings(tmp_path: Path) -> None:
     p = make_project(tmp_path / "p")
     p.inversions.add_iteration(NAME, events=[EVENTS[1]])
@@ -163,7 +191,8 @@ def test_iteration_zero_with_other_settings(tmp_path: Path) -> None:
     [
         ({"preconditoner": None}, "unknown setting of an iteration 'preconditoner'; .*'preconditioner'"),
         ({"name": "other"}, "name cannot be changed for one iteration"),
-        ({"job_submission": None}, "set_job_submission_configuration"),
+        ({"job_submission": None}, "job_submission"),
+        ({"job_submission": SiteConfig("locla")}, "unknown site 'locla'; did you mean 'local'"),
         ({"events": ["event_0007"]}, "event_0007"),
         ({"misfit_configuration": "L1"}, "L1"),
         ({"mapping": Mapping("absolute", inversion_parameters=["VS"])}, "VS"),

@@ -18,6 +18,7 @@ import pytest
 
 from inversions import EVENTS, NAME, configuration, fingerprint, make_project
 from kills import ITERATIONS, Nursery, begin, result
+from site_cases import eventually
 from test_runner import OTHER_PROCESS, FakeTask
 from wavetree import arrays
 from wavetree.arrays import growing_file, read_arrays, write_arrays
@@ -27,10 +28,15 @@ from wavetree.project.disk_use import FileCount, readable_size, size_of
 from wavetree.project.orphans import Orphans, delete
 from wavetree.project.project import Project
 from wavetree.project.runner import Runner
-from wavetree.project.store import Store
+from wavetree.project.store import Store, TaskRecord
 from wavetree.simulation import task
+from wavetree.simulation.restart import RESTART
 from wavetree.simulation.shared import Shared
+from wavetree.sites.folder import JobFolder, write_json
 from wavetree.sites.local import LocalSite
+from wavetree.sites.pool import Limits, Pool
+from wavetree.sites.protocol import Job
+from wavetree.sites.settings import LocalSettings
 
 WRITER = """
 import sys
@@ -156,6 +162,71 @@ def test_a_task_waits_for_a_folder_that_is_deleted_meanwhile(tmp_path: Path) -> 
     assert runner.wait([fake], timeout=10) and fake.attempts == [1]
     assert (folder / "out").is_file() and (folder / ".lock").is_file()
     runner.site.shutdown()
+
+
+# What sites keep of jobs
+
+
+def test_arrays_go_when_their_results_are_taken_over(tmp_path: Path, at_once: None) -> None:
+    store = Store(tmp_path / "wavetree.sqlite")
+    states = {
+        "done": ["done", "cancelled"],
+        "runs": ["done", "issued"],
+        "failed": ["failed"],
+        "again": ["issued"],
+    }
+    for array, members in states.items():
+        (tmp_path / "jobs/slurm" / array).mkdir(parents=True)
+        lines = []
+        for index, state in enumerate(members):
+            digest = f"{array}_{index}"
+            folder = tmp_path / "results" / digest[:2] / digest
+            place = {"array": "another" if array == "again" else array, "index": index}
+            JobFolder.write(Job(digest, digest, folder, ()), "slurm", place)
+            store.set_tasks([TaskRecord(digest, "forward", digest, state, 1)])
+            lines.append(f"/moved/since/results/{digest[:2]}/{digest}\n")
+            (folder / RESTART).write_bytes(b"")
+        (tmp_path / "jobs/slurm" / array / "members").write_text("".join(lines))
+    found = Orphans(tmp_path, store).finished_jobs()
+    arrays_found = {path.name for path in found if path.is_dir()}
+    assert arrays_found == {"done", "again"}, "what may run, and what a failure left, stays"
+    restarts = {path.parent.name for path in found if path.name == RESTART}
+    assert restarts == {"done_0", "runs_0"}, "others go on from there"
+    assert delete(found).n_files == 4 and not (tmp_path / "jobs/slurm/done").exists()
+
+
+def test_queues_go_when_nobody_works_them_off(tmp_path: Path, at_once: None) -> None:
+    store, home = Store(tmp_path / "wavetree.sqlite"), tmp_path / "jobs/local/here"
+    pool = Pool(home)
+    pool.set_limits(Limits(cores=1, memory_in_bytes=1))
+    place = pool.reserve()
+    pool.put(place, tmp_path, 1, 0)
+    assert Orphans(tmp_path, store).finished_jobs() == []
+    pool.withdraw(place)
+    pool._register(os.getpid())
+    assert Orphans(tmp_path, store).finished_jobs() == []
+    write_json(home / "workers" / "7", {"host": "another", "boot": "", "process": 7, "started": None})
+    pool._unregister()
+    assert Orphans(tmp_path, store).finished_jobs() == [], "another machine's may live"
+    (home / "workers" / "7").unlink()
+    assert Orphans(tmp_path, store).finished_jobs() == [home]
+
+
+def test_what_an_inversion_leaves_at_sites_is_disposable(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project += LocalSettings(processes="always", cores=1)
+    project.inversions.add_iteration(NAME)
+    assert project.inversions.iterate(NAME)
+    (queue,) = (project.path / "jobs/local").iterdir()
+    assert queue not in project.inversions.disposable_files(), "it is young, and its worker may live"
+    worker = next((queue / "workers").iterdir(), None)
+    if worker is not None:
+        os.kill(int(worker.name), signal.SIGTERM)
+    monkeypatch.setattr(orphans, "_GRACE_SECONDS", 0.0)
+    eventually(lambda: queue in project.inversions.disposable_files())
+    project.inversions.delete_disposable_files()
+    assert not queue.exists() and project.inversions.iterate(NAME), "it is made again when it is needed"
 
 
 # Inversions

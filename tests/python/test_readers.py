@@ -140,7 +140,7 @@ def test_bad_raw_files_are_refused(tmp_path: Path) -> None:
 
 
 def write_segy(path: Path, traces: np.ndarray) -> None:
-    obspy = pytest.importorskip("obspy", reason="ObsPy, which reads SEG-Y, is not installed")
+    obspy = pytest.importorskip("obspy", reason="ObsPy, which writes SEG-Y, is not installed")
     stream = obspy.Stream([obspy.Trace(np.float32(trace), {"delta": 0.004}) for trace in traces])
     stream.write(str(path), format="SEGY", data_encoding=5)
 
@@ -155,16 +155,13 @@ def test_sections_in_segy(tmp_path: Path) -> None:
     )
 
 
-def test_bad_segy_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_segy_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "vp.segy"
     with pytest.raises(ValueError, match="is not a file"):
         read_segy(path)
     write_segy(path, VP)
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(ValueError, match=r"cannot read '.*vp\.segy' as SEG-Y"):
-        read_segy(path)
-    monkeypatch.setitem(__import__("sys").modules, "obspy.io.segy.segy", None)
-    with pytest.raises(ImportError, match=r"need ObsPy.*pip install wavetree\[seismo\]"):
         read_segy(path)
 
 
@@ -179,6 +176,7 @@ def shared(checkout: Path) -> Path:
     return folder
 
 
+@pytest.mark.data
 def test_salt_section(shared: Path) -> None:
     """SEG/EAGE salt, n1 = 645 fastest, n3 = 150, in ft/s: water of 5000 on top, salt of 14700."""
     path, layout = shared / "seg_salt2d_specfem2d/vp.bin", BinaryLayout((645, 150), order="F")
@@ -190,6 +188,7 @@ def test_salt_section(shared: Path) -> None:
     assert float(all_.max()) == pytest.approx(14700.0 * 0.3048)
 
 
+@pytest.mark.data
 def test_marmousi(shared: Path) -> None:
     folder = shared / "marmousi_seistorch"
     arrays = {"vp": np.load(folder / "true_vp.npy"), "rho": np.load(folder / "rho.npy")}

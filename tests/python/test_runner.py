@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from wavetree.arrays import write_arrays
 from wavetree.errors import Cancelled, SimulationFailed
 from wavetree.project.runner import Runner
 from wavetree.project.store import Store
+from wavetree.simulation.restart import RESTART
 from wavetree.sites.local import LocalSite
 
 OTHER_PROCESS = """
@@ -88,6 +90,24 @@ def test_results_are_made_once(runner: Runner, caplog: pytest.LogCaptureFixture)
     assert tasks[0].attempts == [1]
     record = runner.store.find_task(tasks[0].digest())
     assert record is not None and record.status == "done" and record.label == "a of model"
+
+
+def test_attempts_that_come_further_do_not_count(runner: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    """Each has to do a hundredth of the work, so that none goes on for ever."""
+    parts = [0.2, 0.5, 0.505, 0.9]
+
+    def cut_off(attempt: int, control: Any) -> None:
+        part = parts[min(attempt, len(parts)) - 1]
+        write_arrays(runner.folder(task) / RESTART, {}, {"step": round(1000 * part), "n_steps": 1000})
+        raise RuntimeError("its time is up")
+
+    task = FakeTask("a", cut_off)
+    runner.issue([task])
+    with pytest.raises(SimulationFailed, match="its time is up"):
+        runner.wait([task], timeout=10)
+    assert len(task.attempts) == 3 + 4, "three came further"
+    assert [f"goes on from {p} %" in caplog.text for p in (20, 50, 51, 90)] == [True, True, False, True]
+    assert caplog.text.count("trying again") == 3
 
 
 def test_a_running_task_is_not_started_again(runner: Runner) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,19 +20,24 @@ from inversions import fingerprint, make_project
 from site_cases import (
     NAME,
     attempts,
+    begun_at,
     eventually,
     folders,
     iterate_and_die,
+    large_project,
     launch_and_die,
     long_project,
     read,
     records,
+    too_short_a_time,
     undisturbed_records,
     worker_of,
 )
 from wavetree.errors import ProjectError, SimulationFailed
+from wavetree.project import active_task
 from wavetree.project.project import Project
 from wavetree.simulation.cost import Cost, cost_of
+from wavetree.simulation.restart import RESTART, reached
 from wavetree.sites.pool import Limits, Pool
 from wavetree.sites.settings import LocalSettings
 
@@ -41,6 +47,11 @@ ALWAYS = LocalSettings(processes="always", cores=2)
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     return undisturbed_records(tmp_path_factory.mktemp("undisturbed") / "project")
+
+
+@pytest.fixture(scope="module")
+def undisturbed_large(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    return undisturbed_records(tmp_path_factory.mktemp("undisturbed") / "project", large_project)
 
 
 @pytest.fixture
@@ -103,6 +114,7 @@ def test_an_inversion_goes_on_with_what_a_dead_program_had_submitted(tmp_path: P
 def test_a_killed_job_is_repeated_alone(
     project: Project, undisturbed: list[bytes], caplog: pytest.LogCaptureFixture, number: signal.Signals
 ) -> None:
+    project.add_to_project(replace(ALWAYS, restart_interval_in_seconds=None), overwrite=True)
     project.simulations.launch(NAME)
     first, second = folders(project)
     os.kill(worker_of(first), number)
@@ -111,6 +123,24 @@ def test_a_killed_job_is_repeated_alone(
     reason = {signal.SIGKILL: "ended without a word", signal.SIGTERM: "its process was told to end"}[number]
     assert "event_0000 of long failed (attempt 1 of 4), trying again: " in caplog.text
     assert reason in caplog.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_job_goes_on_where_it_was(
+    tmp_path: Path, undisturbed_large: list[bytes], caplog: pytest.LogCaptureFixture, number: signal.Signals
+) -> None:
+    p = large_project(tmp_path / "project", replace(ALWAYS, restart_interval_in_seconds=0.05))
+    p.simulations.launch(NAME)
+    (folder,) = folders(p)
+    worker = worker_of(folder)
+    eventually(lambda: reached(folder) > 0.1)
+    os.kill(worker, number)
+    assert p.simulations.query(block=True) and records(p) == undisturbed_large
+    (step,) = begun_at(folder)
+    assert step > 0 and attempts(folder) == 2
+    assert "event_0000 of long goes on from " in caplog.text and "trying again" not in caplog.text
+    assert not (folder / RESTART).exists(), "what is done needs none"
+    p.close()
 
 
 def test_jobs_are_cancelled_wherever_they_are(project: Project, caplog: pytest.LogCaptureFixture) -> None:
@@ -147,10 +177,24 @@ def test_too_short_a_wall_time_is_refused_before_anything_runs(project: Project)
     assert not any((folder / "job.json").exists() for folder in folders(project))
 
 
-def test_a_job_that_is_cut_off_says_so(project: Project) -> None:
-    (task, *_) = project.simulations.tasks(NAME).values()
-    limit = 1.02 * cost_of(task).seconds(1)  # a guess that leaves out what small meshes lose
-    project.simulations.launch(NAME, "event_0000", wall_time_in_seconds_per_job=limit)
+def test_a_job_that_is_cut_off_goes_on_as_often_as_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    undisturbed, limit = too_short_a_time(tmp_path / "undisturbed", monkeypatch)
+    p = large_project(tmp_path / "project", ALWAYS)
+    (folder,) = folders(p)
+    p.simulations.launch(NAME, wall_time_in_seconds_per_job=limit)
+    assert p.simulations.query(block=True) and records(p) == undisturbed
+    steps = begun_at(folder)
+    assert steps == sorted(set(steps)) and attempts(folder) == len(steps) + 1 > 1
+    assert "it took longer than wall_time_in_seconds_per_job = " in caplog.text
+    p.close()
+
+
+def test_a_job_that_gets_no_further_says_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.add_to_project(replace(ALWAYS, restart_interval_in_seconds=None), overwrite=True)
+    monkeypatch.setattr(active_task, "cost_of", lambda task: Cost())
+    project.simulations.launch(NAME, "event_0000", wall_time_in_seconds_per_job=0.05)
     with pytest.raises(SimulationFailed, match=r"it took longer than wall_time_in_seconds_per_job = "):
         project.simulations.query(block=True)
     assert attempts(folders(project)[0]) == 1, "it would be cut off again"

@@ -20,20 +20,24 @@ from inversions import fingerprint, make_project
 from site_cases import (
     NAME,
     attempts,
+    begun_at,
     eventually,
     folders,
     iterate_and_die,
+    large_project,
     launch_and_die,
     long_project,
     records,
+    too_short_a_time,
     undisturbed_records,
     worker_of,
 )
 from slurm_cluster import Cluster, running_cluster
 from wavetree.errors import ProjectError, SimulationFailed
 from wavetree.inversion import SiteConfig
+from wavetree.project import active_task
 from wavetree.project.project import Project
-from wavetree.simulation.cost import cost_of
+from wavetree.simulation.cost import Cost, cost_of
 from wavetree.sites import slurm, slurm_commands
 from wavetree.sites.folder import JobFolder
 from wavetree.sites.protocol import Job, Work
@@ -234,21 +238,40 @@ def test_what_slurm_refuses_is_said_at_once(project: Project) -> None:
         launch(project)
 
 
-def test_wall_time(project: Project) -> None:
+def test_wall_time(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     (task, *_) = project.simulations.tasks(NAME).values()
     guess = cost_of(task).seconds(1)
     with pytest.raises(ValueError, match="too short for event_0000 of long: it is likely to take"):
         project.simulations.launch(NAME, site_name="slurm", wall_time_in_seconds_per_job=0.5 * guess)
-    project.add_to_project(SlurmSettings(wall_time_in_seconds_per_job=1.02 * guess), overwrite=True)
+    limited = SlurmSettings(wall_time_in_seconds_per_job=0.05, restart_interval_in_seconds=None)
+    project.add_to_project(limited, overwrite=True)
+    monkeypatch.setattr(active_task, "cost_of", lambda task: Cost())
     project.simulations.launch(NAME, "event_0000", site_name="slurm")
     with pytest.raises(SimulationFailed, match="it took longer than wall_time_in_seconds_per_job"):
         project.simulations.query(block=True)
 
 
+def test_a_job_whose_time_is_up_is_submitted_again_and_goes_on(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed, limit = too_short_a_time(tmp_path / "undisturbed", monkeypatch)
+    p = large_project(tmp_path / "project", SETTINGS)
+    (folder,) = folders(p)
+    p.simulations.launch(NAME, site_name="slurm", wall_time_in_seconds_per_job=limit)
+    assert p.simulations.query(block=True) and records(p) == undisturbed
+    n = attempts(folder)
+    assert n == len(begun_at(folder)) + 1 > 1 and len(list(p.path.glob("jobs/slurm/*/script"))) == n
+    p.close()
+
+
 @pytest.mark.parametrize(
     ("state", "words", "repeatable"),
     [
-        ("TIMEOUT", "at its time limit; give more wall_time_in_seconds_per_job, it begins anew", False),
+        (
+            "TIMEOUT",
+            "at its time limit; give more wall_time_in_seconds_per_job",
+            False,
+        ),
         ("OUT_OF_MEMORY", "('--mem=16G',)", True),
         ("NODE_FAIL", "Slurm says NODE_FAIL (signal 9)", True),
         (None, "Slurm knows nothing of it any more", True),

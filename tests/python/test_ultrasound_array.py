@@ -77,6 +77,7 @@ def test_lateness_of_noisy_and_clipped_bursts(example):
     assert np.isnan(found[0, 3])  # beyond the span there is nothing but noise
 
 
+@pytest.mark.data
 def test_measured_arrivals_are_those_of_rays(example):
     if not CAPTURE.is_file():
         pytest.skip(f"{CAPTURE} is not there")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -16,6 +19,9 @@ import pytest
 from projects import small_project
 from site_cases import attempts, read
 from wavetree import worker
+from wavetree.errors import Cancelled
+from wavetree.simulation.restart import reached
+from wavetree.simulation.storage import ForwardRun
 from wavetree.simulation.task import ForwardTask
 from wavetree.sites.folder import (
     CANCEL,
@@ -107,11 +113,44 @@ def test_a_task_that_is_no_task_fails_with_the_reason(
     assert not status.repeatable and (tmp_path / "0" / "waveforms.h5").is_file(), "the other one stays"
 
 
+@pytest.mark.parametrize("interval", [None, 1000.0])
+def test_a_task_leaves_where_to_go_on_if_its_job_says_so(
+    tmp_path: Path, tasks: list[ForwardTask], caplog: pytest.LogCaptureFixture, interval: float | None
+) -> None:
+    caplog.set_level(logging.INFO, "wavetree")
+    found = written(tmp_path, tasks[:1], restart_interval_in_seconds=interval)
+    read_again = JobFolder.read(tmp_path / "job")
+    assert read_again is not None and read_again.job.restart_interval_in_seconds == interval
+    advance = ForwardRun._advance
+
+    def stopped(self: ForwardRun, state: Any, end: int, *others: Any) -> None:
+        advance(self, state, end // 2, *others)
+        self.control.cancel()
+        raise Cancelled("stopped")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ForwardRun, "_advance", stopped)
+        run_job(tmp_path / "job")
+    assert found.ended()["state"] == "cancelled" and (reached(tmp_path / "0") > 0.0) == (interval is not None)
+    found = written(tmp_path, tasks[:1], restart_interval_in_seconds=interval)
+    run_job(tmp_path / "job")
+    assert found.ended()["state"] == "done" and reached(tmp_path / "0") == 0.0
+    assert ("goes on from time step" in (tmp_path / "job" / "log.txt").read_text()) == (interval is not None)
+
+
 def test_tasks_of_another_job_are_refused(tmp_path: Path, tasks: list[ForwardTask]) -> None:
     found = written(tmp_path, tasks)
     write_json(tmp_path / "job" / TASKS, {"submission": "another", "tasks": []})
     run_job(tmp_path / "job")
     assert "is damaged or of another job" in found.ended()["message"]
+
+
+def test_a_worker_starts_without_what_few_jobs_need() -> None:
+    """Every job of an array waits for the imports."""
+    code = "import sys, wavetree.worker; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"scipy.spatial", "scipy.ndimage", "scipy.signal", "obspy", "matplotlib", "meshio"}
+    assert heavy & set(done.stdout.split()) == set()
 
 
 def slow(started: threading.Event) -> Any:

@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "wavetree/bindings/module.hpp"
+#include "wavetree/core/errors.hpp"
 #include "wavetree/kernels/isa.hpp"
 
 namespace wavetree::bindings {
@@ -12,6 +13,7 @@ void bind_errors_and_control(py::module_& m) {
     const auto errors = py::module_::import("wavetree.errors");
     py::register_local_exception<Cancelled>(m, "Cancelled", errors.attr("Cancelled"));
     py::register_local_exception<Unstable>(m, "Unstable", errors.attr("SimulationFailed"));
+    py::register_local_exception<RankError>(m, "RankError", errors.attr("RankError"));
 
     py::class_<Control>(m, "Control", "Progress of a run and the request to stop it; safe to use from any thread.")
         .def(py::init<>())

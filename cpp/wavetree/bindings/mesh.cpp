@@ -35,20 +35,32 @@ py::array_t<double> mass_weights(const Array<double>& points, const Array<Index>
     return to_numpy(std::move(factors.mass_weights), {geometry.mesh().n_elements, geometry.n_nodes()});
 }
 
-py::tuple locate_points(const Array<double>& points, const Array<Index>& connectivity, int shape_order,
-                        const Array<double>& positions) {
-    const Mesh mesh = mesh_view(points, connectivity, shape_order);
-    expect_shape(positions, "positions", {-1, mesh.dim});
-    const auto found = locate(mesh, positions.data(), positions.shape(0));
-    std::vector<Index> elements;
-    std::vector<double> reference;
-    for (const Location& location : found) {
-        elements.push_back(location.element);
-        reference.insert(reference.end(), location.reference, location.reference + mesh.dim);
+class BoundLocator {
+  public:
+    BoundLocator(Array<double> points, Array<Index> connectivity, int shape_order)
+        : points_(std::move(points)),
+          connectivity_(std::move(connectivity)),
+          locator_(mesh_view(points_, connectivity_, shape_order)) {}
+
+    py::tuple locate(const Array<double>& positions) const {
+        const auto dim = points_.shape(1);
+        expect_shape(positions, "positions", {-1, dim});
+        const auto found = locator_.locate(positions.data(), positions.shape(0));
+        std::vector<Index> elements;
+        std::vector<double> reference;
+        for (const Location& location : found) {
+            elements.push_back(location.element);
+            reference.insert(reference.end(), location.reference, location.reference + dim);
+        }
+        const auto n = static_cast<py::ssize_t>(found.size());
+        return py::make_tuple(to_numpy(std::move(elements), {n}), to_numpy(std::move(reference), {n, dim}));
     }
-    const auto n = static_cast<py::ssize_t>(found.size());
-    return py::make_tuple(to_numpy(std::move(elements), {n}), to_numpy(std::move(reference), {n, mesh.dim}));
-}
+
+  private:
+    Array<double> points_;  // keeps alive what the mesh view points into
+    Array<Index> connectivity_;
+    Locator locator_;
+};
 
 }  // namespace
 
@@ -60,8 +72,11 @@ void bind_mesh(py::module_& m) {
           arg("shape_order"), arg("order"), "Coordinates of the element nodes, (n_elements, n_nodes, dim) [m].");
     m.def("mass_weights", &mass_weights, arg("points").noconvert(), arg("connectivity").noconvert(), arg("shape_order"),
           arg("order"), "Quadrature weight times Jacobian determinant, (n_elements, n_nodes) [m^dim].");
-    m.def("locate", &locate_points, arg("points").noconvert(), arg("connectivity").noconvert(), arg("shape_order"),
-          arg("positions").noconvert(), "Element (n,) and reference coordinates (n, dim) of positions (n, dim) [m].");
+    py::class_<BoundLocator>(m, "Locator", "Finds positions in a mesh.")
+        .def(py::init<Array<double>, Array<Index>, int>(), arg("points").noconvert(), arg("connectivity").noconvert(),
+             arg("shape_order"))
+        .def("locate", &BoundLocator::locate, arg("positions").noconvert(),
+             "Element (n,) and reference coordinates (n, dim) of positions (n, dim) [m].");
 }
 
 }  // namespace wavetree::bindings

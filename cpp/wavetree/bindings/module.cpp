@@ -37,6 +37,7 @@ PYBIND11_MODULE(_core, m) {
     bind_errors_and_control(m);
     bind_basis(m);
     bind_mesh(m);
+    bind_ranks(m);
     bind_simulation(m);
     bind_diffusion(m);
     bind_machine(m);

@@ -16,6 +16,7 @@ using Array = py::array_t<T, py::array::c_style>;  // never converts silently wh
 void bind_errors_and_control(py::module_& m);
 void bind_basis(py::module_& m);
 void bind_mesh(py::module_& m);
+void bind_ranks(py::module_& m);
 void bind_simulation(py::module_& m);
 void bind_diffusion(py::module_& m);
 void bind_machine(py::module_& m);

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "wavetree/bindings/module.hpp"
+#include "wavetree/bindings/ranks.hpp"
 #include "wavetree/core/errors.hpp"
 
 namespace wavetree::bindings {
@@ -13,18 +13,22 @@ namespace wavetree::bindings {
 namespace {
 
 // Runs without the GIL. Every 20 ms of a run the watch asks whether a signal is pending; Python answers
-// that in its main thread only, everywhere else the control decides.
+// that in its main thread only, everywhere else the control decides. Until the run ends it may need Python, so what the
+// signal's handler has raised waits.
 template <class F>
 void run_released(Control& control, F&& f) {
+    std::optional<py::error_already_set> raised;
     try {
         const py::gil_scoped_release release;
-        Watch watch(control, [] {
+        Watch watch(control, [&] {
             const py::gil_scoped_acquire acquire;
-            return PyErr_CheckSignals() != 0;
+            if (PyErr_CheckSignals() == 0) return false;
+            raised.emplace();
+            return true;
         });
         f(watch);
-    } catch (const Cancelled&) {
-        if (PyErr_Occurred()) throw py::error_already_set();
+    } catch (...) {
+        if (raised) throw *raised;
         throw;
     }
 }
@@ -37,29 +41,36 @@ std::vector<Side> sides(const Array<Index>& array, const char* name) {
     return result;
 }
 
-// The arrays of one medium, elements numbered within it.
+// The arrays of one medium, elements of sides numbered within it.
 struct MediumArrays {
     std::string physics;
     Array<Index> elements;
     Array<double> coefficients, sponge_rate;
-    Array<Index> absorbing, dirichlet;
+    Array<Index> absorbing, dirichlet, ghosts;
 
-    MediumSetup view(Index n_mesh_elements, int dim, Index n_nodes) const {
+    MediumSetup view(const Mesh& mesh, Index n_ghosts, Index n_nodes) const {
         const Index n = elements.size();
-        expect_shape(elements, "elements", {-1});
-        expect_shape(coefficients, "coefficients", {1 + physics_traits(physics, dim).n_stiffness, n, n_nodes});
+        expect_shape(coefficients, "coefficients", {1 + physics_traits(physics, mesh.dim).n_stiffness, n, n_nodes});
         expect_shape(sponge_rate, "sponge_rate", {sponge_rate.size() ? n : 0, n_nodes});
         MediumSetup setup;
         setup.physics = physics;
-        setup.elements.assign(elements.data(), elements.data() + n);
-        for (Index e : setup.elements)
-            if (e < 0 || e >= n_mesh_elements)
-                throw InputError("elements name element " + std::to_string(e) + "; the mesh has " +
-                                 std::to_string(n_mesh_elements));
+        setup.elements = listed(elements, "elements", 0, mesh.n_elements);
+        setup.ghosts = listed(ghosts, "ghosts", mesh.n_elements, mesh.n_elements + n_ghosts);
         setup.coefficients = coefficients.data();
         setup.sponge_rate = sponge_rate.size() ? sponge_rate.data() : nullptr;
         setup.absorbing = sides(absorbing, "absorbing"), setup.dirichlet = sides(dirichlet, "dirichlet");
         return setup;
+    }
+
+  private:
+    static std::vector<Index> listed(const Array<Index>& array, const char* name, Index begin, Index end) {
+        expect_shape(array, name, {-1});
+        std::vector<Index> result(array.data(), array.data() + array.size());
+        for (Index e : result)
+            if (e < begin || e >= end)
+                throw InputError(std::string(name) + " name element " + std::to_string(e) + "; expected " +
+                                 std::to_string(begin) + " to " + std::to_string(end - 1));
+        return result;
     }
 };
 
@@ -102,15 +113,19 @@ class BoundSimulation {
     using Sim = Simulation<Real>;
     using State = typename Sim::State;
 
+    // share: none where there is one rank.
     BoundSimulation(const Array<double>& points, const Array<Index>& connectivity, int shape_order, int order,
                     const std::vector<MediumArrays>& media, const std::string& instruction_set, int threads,
-                    bool events_in_lanes)
-        : points_(points), connectivity_(connectivity) {
+                    bool events_in_lanes, const std::optional<Share>& share)
+        : points_(points), connectivity_(connectivity), ranks_(share ? share->bind() : nullptr) {
         MeshSetup mesh{mesh_view(points_, connectivity_, shape_order), order, instruction_set, threads,
                        events_in_lanes ? Lanes::events : Lanes::elements};
+        if (share) mesh.ranks = ranks_.get(), mesh.ghosts = share->ghosts(mesh.mesh.n_elements);
+        const auto n_ghosts = static_cast<Index>(mesh.ghosts.rank.size());
+        mesh.mesh.n_elements -= n_ghosts;
         std::vector<MediumSetup> setups;
         for (const MediumArrays& medium : media)
-            setups.push_back(medium.view(mesh.mesh.n_elements, mesh.mesh.dim, n_local_nodes(order, mesh.mesh.dim)));
+            setups.push_back(medium.view(mesh.mesh, n_ghosts, n_local_nodes(order, mesh.mesh.dim)));
         const py::gil_scoped_release release;
         sim_ = std::make_unique<Sim>(mesh, setups);
     }
@@ -122,10 +137,11 @@ class BoundSimulation {
         return sim_->medium(m);
     }
 
-    PointOperator rows(std::size_t m, const Array<double>& positions, const Array<Index>& point,
-                       const Array<double>& coefficients, int field) const {
+    PointOperator rows(std::size_t m, const Array<double>& positions, const Array<Index>& elements,
+                       const Array<Index>& point, const Array<double>& coefficients, int field) const {
         const int dim = static_cast<int>(points_.shape(1));
         expect_shape(positions, "positions", {-1, dim});
+        expect_shape(elements, "elements", {positions.shape(0)});
         check_field(field);
         expect_shape(point, "point", {-1});
         const bool second = coefficients.ndim() == 3 && coefficients.shape(2) == n_space_derivatives(dim, 2);
@@ -136,8 +152,9 @@ class BoundSimulation {
             if (point.at(i) < 0 || point.at(i) >= positions.shape(0))
                 throw InputError("point names position " + std::to_string(point.at(i)) + "; there are " +
                                  std::to_string(positions.shape(0)));
-        return medium(m).points(
-            {positions.shape(0), positions.data(), point.size(), point.data(), coefficients.data(), highest}, field);
+        return medium(m).points({positions.shape(0), positions.data(), elements.data(), point.size(), point.data(),
+                                 coefficients.data(), highest},
+                                field);
     }
 
     Array<Real> field(const State& state, std::size_t m, bool velocity, int field) const {
@@ -229,8 +246,7 @@ class BoundSimulation {
         const Medium<Real>& of = medium(m);
         check_field(field);
         const auto n = static_cast<Index>(of.elements().size());
-        py::array_t<double> out(
-            std::vector<Index>{1 + of.physics().n_stiffness, n, static_cast<Index>(of.element_dofs().size()) / n});
+        py::array_t<double> out(std::vector<Index>{1 + of.physics().n_stiffness, n, of.n_nodes()});
         of.gradient(state.sums.at(m), state.schemes[m], field, out.mutable_data());
         return out;
     }
@@ -271,6 +287,7 @@ class BoundSimulation {
 
     Array<double> points_;  // keeps alive what the mesh view points into
     Array<Index> connectivity_;
+    std::unique_ptr<Ranks> ranks_;
     std::unique_ptr<Sim> sim_;
 };
 
@@ -298,9 +315,9 @@ void bind_precision(py::module_& m, const std::string& suffix) {
     py::class_<Bound> bound(m, ("Simulation" + suffix).c_str(), "Waves in fluid, solid or both on one mesh.");
     bound
         .def(py::init<const Array<double>&, const Array<Index>&, int, int, const std::vector<MediumArrays>&,
-                      const std::string&, int, bool>(),
+                      const std::string&, int, bool, const std::optional<Share>&>(),
              arg("points").noconvert(), arg("connectivity").noconvert(), arg("shape_order"), arg("order"), arg("media"),
-             arg("instruction_set"), arg("threads"), arg("events_in_lanes") = false)
+             arg("instruction_set"), arg("threads"), arg("events_in_lanes") = false, arg("share") = py::none())
         .def_property_readonly(
             "n_fields", [](const Bound& b) { return b.sim().n_fields(); }, "Events that run at a time.")
         .def_property_readonly("n_values", [](const Bound& b) { return b.sim().n_values(); })
@@ -315,16 +332,15 @@ void bind_precision(py::module_& m, const std::string& suffix) {
             [](const Bound& b, std::size_t at) {
                 const auto n = static_cast<Index>(b.medium(at).elements().size());
                 auto dofs = b.medium(at).element_dofs();
-                const Index n_nodes = static_cast<Index>(dofs.size()) / n;
-                return to_numpy(std::move(dofs), {n, n_nodes});
+                return to_numpy(std::move(dofs), {n, b.medium(at).n_nodes()});
             },
             arg("medium"), "Degrees of freedom (n_elements, n_nodes) of a medium.")
         .def("stored_values", &Bound::stored_values, arg("medium"),
              "Where the values (n_dofs, n_components) of a medium stand among the n_values of a stored field.")
-        .def("rows", &Bound::rows, arg("medium"), arg("positions").noconvert(), arg("point").noconvert(),
-             arg("coefficients").noconvert(), arg("field") = 0,
-             "Rows at positions (n_points, dim): point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, "
-             "10).");
+        .def("rows", &Bound::rows, arg("medium"), arg("positions").noconvert(), arg("elements").noconvert(),
+             arg("point").noconvert(), arg("coefficients").noconvert(), arg("field") = 0,
+             "Rows at positions (n_points, dim) in elements (n_points,) of a medium, -1 for those on other ranks: "
+             "point (n_rows,), coefficients (n_rows, n_components, 1 + dim or 6, 10).");
     bind_runs(bound);
 }
 
@@ -377,9 +393,11 @@ void bind_simulation(py::module_& m) {
     m.def("adjoint_samples", &adjoint_rows, arg("derivative").noconvert(), arg("dt"), arg("samples").noconvert(),
           "Adjoint sources by the field at steps 0 to n_steps, from those by samples (n_rows, n_steps).");
     py::class_<MediumArrays>(m, "Medium", "The elements of one physics, with sides (n, 2) numbered within it.")
-        .def(py::init<std::string, Array<Index>, Array<double>, Array<double>, Array<Index>, Array<Index>>(),
+        .def(py::init<std::string, Array<Index>, Array<double>, Array<double>, Array<Index>, Array<Index>,
+                      Array<Index>>(),
              arg("physics"), arg("elements").noconvert(), arg("coefficients").noconvert(),
-             arg("sponge_rate").noconvert(), arg("absorbing").noconvert(), arg("dirichlet").noconvert());
+             arg("sponge_rate").noconvert(), arg("absorbing").noconvert(), arg("dirichlet").noconvert(),
+             arg("ghosts").noconvert() = Array<Index>(0));
     py::class_<PointOperator>(m, "PointOperator", "Rows of sources or receivers in one medium.")
         .def_property_readonly("n_rows", &PointOperator::n_rows);
     py::class_<Series>(m, "Series", "Rows with their time derivatives (n_rows,) and samples (n_rows, n_samples).")

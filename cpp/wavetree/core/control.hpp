@@ -5,8 +5,6 @@
 #include <chrono>
 #include <functional>
 
-#include "wavetree/core/errors.hpp"
-
 namespace wavetree {
 
 class Control {
@@ -28,12 +26,14 @@ class Watch {
     Watch(Control& control, std::function<bool()> interrupted)
         : control_(control), interrupted_(std::move(interrupted)) {}
 
-    void step(double progress) {
+    bool is_cancelled() const { return control_.cancelled(); }
+    // Whether somebody wants the run to stop, who keeps wanting it.
+    bool is_stopped(double progress) {
         const auto now = Clock::now();
-        if (now - last_ < std::chrono::milliseconds(20)) return;
+        if (now - last_ < std::chrono::milliseconds(20)) return false;
         last_ = now;
         control_.set_progress(progress);
-        if (control_.cancelled() || (interrupted_ && interrupted_())) throw Cancelled("the run was cancelled");
+        return control_.cancelled() || (interrupted_ && interrupted_());
     }
 
   private:

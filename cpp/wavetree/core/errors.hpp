@@ -18,4 +18,9 @@ struct Unstable : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Ranks of one run could not reach each other.
+struct RankError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 }  // namespace wavetree

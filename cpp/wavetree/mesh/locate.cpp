@@ -44,47 +44,6 @@ Box element_box(const Mesh& mesh, Index e) {
     return box;
 }
 
-// Elements sorted into a uniform grid of about as many cells, so that a look-up costs the same on
-// any mesh size.
-class Grid {
-  public:
-    explicit Grid(const Mesh& mesh) : mesh_(mesh), bounds_(Box::empty()) {
-        for (Index i = 0; i < mesh.n_elements * mesh.n_shape_nodes(); ++i)
-            bounds_.add(mesh.points + mesh.connectivity[i] * mesh.dim, mesh.dim);
-        const double cells = std::pow(static_cast<double>(mesh.n_elements), 1.0 / mesh.dim);
-        n_ = std::clamp(static_cast<int>(cells), 1, 512);
-        cells_.resize(static_cast<std::size_t>(power(n_, mesh.dim)));
-        for (Index e = 0; e < mesh.n_elements; ++e) add(e);
-    }
-    const std::vector<Index>& candidates(const double* x) const { return cells_[static_cast<std::size_t>(cell(x))]; }
-    const Box& bounds() const { return bounds_; }
-
-  private:
-    int along(double x, int d) const {
-        const double width = bounds_.high[d] - bounds_.low[d];
-        return std::clamp(static_cast<int>((x - bounds_.low[d]) / width * n_), 0, n_ - 1);
-    }
-    int cell(const double* x) const {
-        int c = 0;
-        for (int d = mesh_.dim - 1; d >= 0; --d) c = c * n_ + along(x[d], d);
-        return c;
-    }
-    void add(Index e) {
-        const Box box = element_box(mesh_, e);
-        std::array<int, 3> low{}, high{};
-        for (int d = 0; d < mesh_.dim; ++d) low[d] = along(box.low[d], d), high[d] = along(box.high[d], d);
-        for (int k = low[2]; k <= high[2]; ++k)
-            for (int j = low[1]; j <= high[1]; ++j)
-                for (int i = low[0]; i <= high[0]; ++i)
-                    cells_[static_cast<std::size_t>((k * n_ + j) * n_ + i)].push_back(e);
-    }
-
-    const Mesh& mesh_;
-    Box bounds_;
-    int n_ = 1;
-    std::vector<std::vector<Index>> cells_;
-};
-
 // x(ξ) and its derivatives of one element at one reference point.
 class PointMap {
   public:
@@ -196,20 +155,84 @@ std::string describe_outside(const Mesh& mesh, const Box& bounds, const double* 
 
 }  // namespace
 
-std::vector<Location> locate(const Mesh& mesh, const double* positions, Index n) {
+// Elements sorted into a uniform grid of about as many cells, so that a look-up costs the same on
+// any mesh size.
+class Locator::Grid {
+  public:
+    explicit Grid(const Mesh& mesh) : mesh_(mesh), bounds_(Box::empty()) {
+        for (Index i = 0; i < mesh.n_elements * mesh.n_shape_nodes(); ++i)
+            bounds_.add(mesh.points + mesh.connectivity[i] * mesh.dim, mesh.dim);
+        const double cells = std::pow(static_cast<double>(mesh.n_elements), 1.0 / mesh.dim);
+        n_ = std::clamp(static_cast<int>(cells), 1, 512);
+        cells_.resize(static_cast<std::size_t>(power(n_, mesh.dim)));
+        for (Index e = 0; e < mesh.n_elements; ++e) add(e);
+    }
+    const std::vector<Index>& candidates(const double* x) const { return cells_[static_cast<std::size_t>(cell(x))]; }
+    const Box& bounds() const { return bounds_; }
+    const Mesh& mesh() const { return mesh_; }
+
+  private:
+    int along(double x, int d) const {
+        const double width = bounds_.high[d] - bounds_.low[d];
+        return std::clamp(static_cast<int>((x - bounds_.low[d]) / width * n_), 0, n_ - 1);
+    }
+    int cell(const double* x) const {
+        int c = 0;
+        for (int d = mesh_.dim - 1; d >= 0; --d) c = c * n_ + along(x[d], d);
+        return c;
+    }
+    void add(Index e) {
+        const Box box = element_box(mesh_, e);
+        std::array<int, 3> low{}, high{};
+        for (int d = 0; d < mesh_.dim; ++d) low[d] = along(box.low[d], d), high[d] = along(box.high[d], d);
+        for (int k = low[2]; k <= high[2]; ++k)
+            for (int j = low[1]; j <= high[1]; ++j)
+                for (int i = low[0]; i <= high[0]; ++i)
+                    cells_[static_cast<std::size_t>((k * n_ + j) * n_ + i)].push_back(e);
+    }
+
+    const Mesh mesh_;
+    Box bounds_;
+    int n_ = 1;
+    std::vector<std::vector<Index>> cells_;
+};
+
+Locator::Locator(const Mesh& mesh) {
     mesh.check();
-    const Grid grid(mesh);
+    grid_ = std::make_unique<Grid>(mesh);
+}
+
+Locator::~Locator() = default;
+
+std::vector<Location> Locator::locate(const double* positions, Index n) const {
+    const Mesh& mesh = grid_->mesh();
     const PointMap map(mesh);
     std::vector<Location> locations;
     for (Index i = 0; i < n; ++i) {
         const double* position = positions + i * mesh.dim;
         std::optional<Location> found;
-        for (Index e : grid.candidates(position)) {
+        for (Index e : grid_->candidates(position)) {
             if (element_box(mesh, e).contains(position, mesh.dim)) found = inside(mesh, map, e, position);
             if (found) break;
         }
-        if (!found) throw InputError(describe_outside(mesh, grid.bounds(), position));
+        if (!found) throw InputError(describe_outside(mesh, grid_->bounds(), position));
         locations.push_back(*found);
+    }
+    return locations;
+}
+
+std::vector<Location> locate_in(const Mesh& mesh, const Index* elements, const double* positions, Index n) {
+    const PointMap map(mesh);
+    std::vector<Location> locations;
+    for (Index i = 0; i < n; ++i) {
+        if (elements[i] < -1 || elements[i] >= mesh.n_elements)
+            throw InputError("elements name element " + std::to_string(elements[i]) + "; the mesh has " +
+                             std::to_string(mesh.n_elements));
+        locations.push_back({-1, {}, {}, {}});
+        if (elements[i] < 0) continue;
+        const auto found = inside(mesh, map, elements[i], positions + i * mesh.dim);
+        if (!found) throw InputError("position " + std::to_string(i) + " lies outside its element");
+        locations.back() = *found;
     }
     return locations;
 }

@@ -26,22 +26,22 @@ class Coupling {
 
     bool empty() const { return nodes_.empty(); }
 
-    // r_f += scale · Bᵀ u, with u(dof, component) and a reference r(dof).
-    template <class U, class R>
-    void to_fluid(double scale, U&& u, R&& r) const {
+    // scale · Bᵀ u by add(dof, 0, amount), with u(dof, component).
+    template <class U, class Add>
+    void to_fluid(double scale, U&& u, Add&& add) const {
         for (const Node& node : nodes_) {
             double sum = 0.0;
             for (int d = 0; d < dim_; ++d) sum += node.weight[d] * static_cast<double>(u(node.solid, d));
-            add(scale * sum, r(node.fluid));
+            add(node.fluid, 0, scale * sum);
         }
     }
 
-    // r_s += scale · B φ, with φ(dof) and a reference r(dof, component).
-    template <class U, class R>
-    void to_solid(double scale, U&& phi, R&& r) const {
+    // scale · B φ by add(dof, component, amount), with φ(dof).
+    template <class U, class Add>
+    void to_solid(double scale, U&& phi, Add&& add) const {
         for (const Node& node : nodes_) {
             const double value = scale * static_cast<double>(phi(node.fluid));
-            for (int d = 0; d < dim_; ++d) add(value * node.weight[d], r(node.solid, d));
+            for (int d = 0; d < dim_; ++d) add(node.solid, d, value * node.weight[d]);
         }
     }
 
@@ -54,10 +54,6 @@ class Coupling {
         Index fluid, solid;  // dofs of the two media at one place
         double weight[3];    // Σ weight n_d over the sides that meet here
     };
-    template <class Real>
-    static void add(double value, Real& to) {
-        to += static_cast<Real>(value);
-    }
     std::vector<Index> dofs(Index Node::* which) const {
         std::vector<Index> result;
         for (const Node& node : nodes_) result.push_back(node.*which);

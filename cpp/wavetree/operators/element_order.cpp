@@ -232,6 +232,33 @@ std::vector<int> frame_nodes(int order, int dim, const Frame& frame) {
     return nodes;
 }
 
-ElementOrder order_elements(const Mesh& mesh, int width) { return Builder(mesh, width).build(); }
+namespace {
+
+// The order of some elements alone.
+ElementOrder order_some(const Mesh& mesh, int width, const std::vector<Index>& elements) {
+    std::vector<Index> connectivity;
+    for (Index e : elements)
+        connectivity.insert(connectivity.end(), mesh.element(e), mesh.element(e) + mesh.n_shape_nodes());
+    Mesh some = mesh;
+    some.n_elements = static_cast<Index>(elements.size()), some.connectivity = connectivity.data();
+    ElementOrder order = Builder(some, width).build();
+    for (OrderedElement& one : order.lanes)
+        if (one.element >= 0) one.element = elements[one.element];
+    return order;
+}
+
+}  // namespace
+
+ElementOrder order_elements(const Mesh& mesh, int width, const std::vector<char>& first) {
+    if (first.empty()) return Builder(mesh, width).build();
+    std::vector<Index> parts[2];
+    for (Index e = 0; e < mesh.n_elements; ++e) parts[!first[e]].push_back(e);
+    ElementOrder order = order_some(mesh, width, parts[0]);
+    order.n_first = order.n_batches();
+    const ElementOrder rest = order_some(mesh, width, parts[1]);
+    for (Index begin : rest.row_begin) order.row_begin.push_back(order.n_first + begin);
+    order.lanes.insert(order.lanes.end(), rest.lanes.begin(), rest.lanes.end());
+    return order;
+}
 
 }  // namespace wavetree

@@ -41,11 +41,13 @@ struct ElementOrder {
     int width = 1;
     std::vector<OrderedElement> lanes;  // (n_batches, width)
     std::vector<Index> row_begin;       // first batch of every row, then that of the batches of single elements
+    Index n_first = 0;                  // batches of the elements that go first
 
     Index n_rows() const { return static_cast<Index>(row_begin.size()) - 1; }
     Index n_batches() const { return static_cast<Index>(lanes.size()) / width; }
 };
 
-ElementOrder order_elements(const Mesh& mesh, int width);
+// first: (n_elements), 1 for elements that go first, in rows of their own; or empty.
+ElementOrder order_elements(const Mesh& mesh, int width, const std::vector<char>& first = {});
 
 }  // namespace wavetree

@@ -27,18 +27,29 @@ Index aligned(Index place) { return (place + place_alignment - 1) / place_alignm
 
 class Numbering::Builder {
   public:
-    Builder(Numbering& to, const ElementOrder& order, const DofMap& map, int polynomial_order, int dim)
-        : to_(to), order_(order), map_(map), n1_(polynomial_order + 1), n_nodes_(power(n1_, dim)), dim_(dim) {
+    Builder(Numbering& to, const ElementOrder& order, const DofMap& map, int polynomial_order, int dim,
+            const std::vector<char>& shared)
+        : to_(to),
+          order_(order),
+          map_(map),
+          shared_(shared),
+          n1_(polynomial_order + 1),
+          n_nodes_(power(n1_, dim)),
+          dim_(dim) {
         list_dofs(polynomial_order);
     }
 
     void build() {
-        make_chunks();
+        make_blocks(0, order_.n_first);
+        to_.n_first_blocks_ = static_cast<Index>(to_.blocks_.size());
+        make_blocks(order_.n_first, order_.n_batches());
         find_last_chunks();
         to_.place_.assign(static_cast<std::size_t>(map_.n_dofs), -1);
         number_own();
         to_.interface_begin_ = next_ = aligned(next_);
-        number_interface();
+        number_interface(false);
+        to_.shared_begin_ = next_ = aligned(next_);
+        if (!shared_.empty()) number_interface(true);
         to_.n_places_ = next_ = aligned(next_);
         number_copies();
         to_.size_ = aligned(next_ + 1) + place_alignment;  // vectors may be read beyond their last lane
@@ -61,23 +72,31 @@ class Numbering::Builder {
     }
     Index first_lane(Index batch) const { return batch * n_nodes_ * order_.width; }
 
-    // Blocks of equally many batches, cut into chunks where a row ends or the chunk is large enough.
-    void make_chunks() {
-        const Index n = order_.n_batches(), per_batch = Index{order_.width} * n_nodes_;
-        const Index n_blocks = std::min(n, n_blocks_of(map_.n_elements(n_nodes_), dim_));
-        const Index most = std::max<Index>(1, nodes_per_chunk(dim_) / per_batch);
+    // Blocks of equally many of the batches [begin, end), cut into chunks where a row ends or the chunk is large
+    // enough.
+    void make_blocks(Index begin, Index end) {
+        const Index n = end - begin, per_batch = Index{order_.width} * n_nodes_;
+        const Index n_elements = std::min(n * order_.width, map_.n_elements(n_nodes_));
+        const Index n_blocks = std::min(n, n_blocks_of(n_elements, dim_));
         for (Index b = 0; b < n_blocks; ++b) {
-            const Index end = n * (b + 1) / n_blocks, first = static_cast<Index>(to_.chunks_.size());
-            for (Index at = n * b / n_blocks; at < end;) {
-                const Index stop = std::min(at + most, end);
-                const auto row = std::upper_bound(order_.row_begin.begin(), order_.row_begin.end(), stop) - 1;
-                const Index cut = row >= order_.row_begin.begin() && *row > at + most / 2 ? *row : stop;
-                to_.chunks_.push_back({at, cut, 0, 0});
-                at = cut;
-            }
+            const auto first = static_cast<Index>(to_.chunks_.size());
+            make_chunks(begin + n * b / n_blocks, begin + n * (b + 1) / n_blocks,
+                        std::max<Index>(1, nodes_per_chunk(dim_) / per_batch));
             to_.blocks_.push_back({first, static_cast<Index>(to_.chunks_.size()), 0, 0});
         }
     }
+
+    void make_chunks(Index begin, Index end, Index most) {
+        for (Index at = begin; at < end;) {
+            const Index stop = std::min(at + most, end);
+            const auto row = std::upper_bound(order_.row_begin.begin(), order_.row_begin.end(), stop) - 1;
+            const Index cut = row >= order_.row_begin.begin() && *row > at + most / 2 ? *row : stop;
+            to_.chunks_.push_back({at, cut, 0, 0});
+            at = cut;
+        }
+    }
+
+    bool is_shared(Index d) const { return !shared_.empty() && shared_[d]; }
 
     template <class F>
     void for_nodes(const Chunk& chunk, F&& f) const {
@@ -85,7 +104,7 @@ class Numbering::Builder {
             if (dofs_[i] >= 0) f(dofs_[i]);
     }
 
-    // Of every dof the first block that touches it, and the last chunk; −1 if several blocks do.
+    // Of every dof the first block that touches it, and the last chunk; −1 if several blocks or ranks do.
     void find_last_chunks() {
         owner_.assign(static_cast<std::size_t>(map_.n_dofs), -1);
         last_.assign(owner_.size(), -1);
@@ -93,7 +112,7 @@ class Numbering::Builder {
             for (Index c = to_.blocks_[b].chunk_begin; c < to_.blocks_[b].chunk_end; ++c)
                 for_nodes(to_.chunks_[c], [&](Index d) {
                     if (owner_[d] < 0) owner_[d] = static_cast<Dof>(b);
-                    last_[d] = static_cast<Dof>(owner_[d] == static_cast<Dof>(b) ? c : -1);
+                    last_[d] = static_cast<Dof>(owner_[d] == static_cast<Dof>(b) && !is_shared(d) ? c : -1);
                 });
     }
 
@@ -145,12 +164,15 @@ class Numbering::Builder {
         }
     }
 
-    void number_interface() {
+    void number_interface(bool shared) {
         for (std::size_t b = 0; b < to_.blocks_.size(); ++b) {
             for (Index c = to_.blocks_[b].chunk_begin; c < to_.blocks_[b].chunk_end; ++c)
                 number(
                     to_.chunks_[c],
-                    [&](Index d) { return last_[d] < 0 && owner_[d] == static_cast<Dof>(b) && to_.place_[d] < 0; },
+                    [&](Index d) {
+                        return last_[d] < 0 && owner_[d] == static_cast<Dof>(b) && to_.place_[d] < 0 &&
+                               is_shared(d) == shared;
+                    },
                     [&](Index d, Index place) { to_.place_[d] = static_cast<Dof>(place); });
             next_ += gap;
         }
@@ -158,29 +180,35 @@ class Numbering::Builder {
 
     void number_copies() {
         local_ = to_.place_;
-        std::vector<Dof> copied(local_.size(), 0);  // block whose copy `local_` is
+        std::vector<Dof> copied(local_.size(), -1);  // block that had the last copy
         std::vector<int> n_copies(local_.size(), 0);
+        to_.first_copy_.assign(static_cast<std::size_t>(to_.n_places_ - to_.shared_begin_), -1);
         copy_of_block_.resize(to_.blocks_.size());
         for (std::size_t b = 0; b < to_.blocks_.size(); ++b) {
             for (Index c = to_.blocks_[b].chunk_begin; c < to_.blocks_[b].chunk_end; ++c)
                 number(
                     to_.chunks_[c],
                     [&](Index d) {
-                        return last_[d] < 0 && owner_[d] != static_cast<Dof>(b) && copied[d] != static_cast<Dof>(b);
+                        return last_[d] < 0 && (owner_[d] != static_cast<Dof>(b) || is_shared(d)) &&
+                               copied[d] != static_cast<Dof>(b);
                     },
                     [&](Index d, Index place) {
                         copied[d] = static_cast<Dof>(b);
                         copy_of_block_[b].emplace_back(static_cast<Dof>(d), static_cast<Dof>(place));
-                        add_copy(static_cast<std::size_t>(n_copies[d]++), to_.place_[d], place);
+                        add_copy(d, static_cast<std::size_t>(n_copies[d]++), place);
                     });
             next_ += gap;
         }
-        for (auto& level : to_.copies_) merge(level);
+        for (auto* copies : {&to_.copies_, &to_.shared_copies_})
+            for (auto& level : *copies) merge(level);
     }
 
-    void add_copy(std::size_t level, Index to, Index from) {
-        if (to_.copies_.size() <= level) to_.copies_.resize(level + 1);
-        to_.copies_[level].push_back({to, from, 1});
+    void add_copy(Index d, std::size_t level, Index from) {
+        const Index to = to_.place_[d];
+        auto& copies = is_shared(d) ? to_.shared_copies_ : to_.copies_;
+        if (copies.size() <= level) copies.resize(level + 1);
+        copies[level].push_back({to, from, 1});
+        if (is_shared(d) && level == 0) to_.first_copy_[to - to_.shared_begin_] = static_cast<Dof>(from);
     }
 
     static void merge(std::vector<CopyRun>& runs) {
@@ -211,6 +239,7 @@ class Numbering::Builder {
     Numbering& to_;
     const ElementOrder& order_;
     const DofMap& map_;
+    const std::vector<char>& shared_;
     const int n1_, n_nodes_, dim_;
     std::vector<Dof> dofs_;  // (n_batches, n_nodes, width), −1 in lanes that pad
     std::vector<Dof> owner_, last_, local_;
@@ -218,8 +247,9 @@ class Numbering::Builder {
     Index next_ = 0;
 };
 
-Numbering::Numbering(const ElementOrder& order, const DofMap& map, int polynomial_order, int dim) {
-    Builder(*this, order, map, polynomial_order, dim).build();
+Numbering::Numbering(const ElementOrder& order, const DofMap& map, int polynomial_order, int dim,
+                     const std::vector<char>& shared) {
+    Builder(*this, order, map, polynomial_order, dim, shared).build();
 }
 
 }  // namespace wavetree

@@ -58,10 +58,14 @@ class PointBasis {
 };
 
 PointOperator::PointOperator(const Mesh& mesh, const DofMap& dofs, int order, int n_components, const PointRows& rows) {
-    const auto locations = locate(mesh, rows.positions, rows.n_points);
+    const auto locations = locate_in(mesh, rows.elements, rows.positions, rows.n_points);
     const Index n_coefficients = n_components * n_space_derivatives(mesh.dim, rows.highest);
     for (Index row = 0; row < rows.n_rows; ++row) {
         const Location& location = locations[static_cast<std::size_t>(rows.point[row])];
+        if (location.element < 0) {
+            begin_.push_back(begin_.back());
+            continue;
+        }
         const PointBasis basis(location, mesh.dim, order, rows.highest);
         add_row(basis, &dofs.element_dofs[location.element * basis.n_nodes()], n_components,
                 rows.coefficients + row * n_coefficients);

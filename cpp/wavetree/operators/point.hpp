@@ -14,6 +14,7 @@ class PointBasis;
 struct PointRows {
     Index n_points;
     const double* positions;  // (n_points, dim) [m]
+    const Index* elements;    // (n_points) in which they lie; −1: on another rank
     Index n_rows;
     const Index* point;          // (n_rows)
     const double* coefficients;  // (n_rows, n_components, n_space_derivatives): by u_c, then by ∂u_c/∂x_d, ...
@@ -24,7 +25,8 @@ struct PointRows {
 inline int n_space_derivatives(int dim, int highest) { return 1 + dim + (highest == 2 ? dim * (dim + 1) / 2 : 0); }
 
 // R with (R u)_row = Σ_c [ k_c0 u_c(x) + Σ_d k_c,1+d ∂u_c/∂x_d (x) + Σ_de k_c,de ∂²u_c/∂x_d∂x_e (x) ] at the
-// row's point x. Derivatives are those inside the element that `locate` finds; they jump between elements.
+// row's point x, zero for points on other ranks. Derivatives are those inside the point's element; they jump between
+// elements.
 class PointOperator {
   public:
     PointOperator(const Mesh& mesh, const DofMap& dofs, int order, int n_components, const PointRows& rows);

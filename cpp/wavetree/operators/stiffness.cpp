@@ -37,8 +37,9 @@ Stiffness<Real>::Stiffness(const StiffnessSetup& setup, const double* coefficien
       n_coefficients_(setup.n_coefficients),
       dim_(setup.geometry.mesh().dim),
       n_nodes_(setup.geometry.n_nodes()),
-      order_(order_elements(setup.geometry.mesh(), width<Real>(*set_))),
-      numbering_(order_, setup.dofs, setup.geometry.gll().n() - 1, dim_),
+      order_(order_elements(setup.geometry.mesh(), width<Real>(*set_), first_elements(setup))),
+      numbering_(order_, setup.dofs, setup.geometry.gll().n() - 1, dim_,
+                 setup.halo ? setup.halo->shared(setup.dofs.n_dofs) : std::vector<char>{}),
       n_elements_(setup.geometry.mesh().n_elements) {
     find_kernels(setup);
     const Gll& gll = setup.geometry.gll();
@@ -49,6 +50,54 @@ Stiffness<Real>::Stiffness(const StiffnessSetup& setup, const double* coefficien
     make_runs(setup.factors);
     fill(setup, coefficients);
     numbering_.forget_lanes();
+    if (setup.halo && setup.halo->ranks) share(*setup.halo);
+}
+
+// Elements that have dofs of other ranks too.
+template <class Real>
+std::vector<char> Stiffness<Real>::first_elements(const StiffnessSetup& setup) const {
+    if (!setup.halo || !setup.halo->ranks) return {};
+    if (lanes_ == Lanes::events) throw InputError("several events at a time need one rank");
+    const auto shared = setup.halo->shared(setup.dofs.n_dofs);
+    std::vector<char> first(static_cast<std::size_t>(setup.geometry.mesh().n_elements), 0);
+    for (std::size_t i = 0; i < setup.dofs.element_dofs.size(); ++i)
+        if (shared[setup.dofs.element_dofs[i]]) first[i / static_cast<std::size_t>(n_nodes_)] = 1;
+    return first;
+}
+
+template <class Real>
+void Stiffness<Real>::share(const Halo& halo) {
+    const auto n = static_cast<std::size_t>((numbering_.n_places() - numbering_.shared_begin()) * n_components_);
+    shared_.reset(
+        new Shared{{halo, n_components_, [&](Index dof) { return numbering_.place(dof) - numbering_.shared_begin(); }},
+                   std::vector<Real>(n),
+                   std::vector<Real>(n)});
+}
+
+template <class Real>
+template <class F>
+void Stiffness<Real>::for_shared(Index from, Index to, Index n, F&& f) const {
+    const Index first = (to - numbering_.shared_begin()) * n_components_;
+    for (int c = 0; c < n_components_; ++c)
+        for (Index i = 0; i < n; ++i) f(value_at(from + i, c), first + i * n_components_ + c);
+}
+
+template <class Real>
+void Stiffness<Real>::start_sum(Real* r) const {
+    auto& own = shared_->own;
+    std::fill(own.begin(), own.end(), Real(0));
+    for (const auto& level : numbering_.shared_copies())
+        for (const CopyRun& run : level)
+            for_shared(run.from, run.to, run.n, [&](Index value, Index at) { own[at] += r[value], r[value] = 0; });
+    shared_->halo.start(own.data());
+}
+
+template <class Real>
+void Stiffness<Real>::finish_sum(Real* r) const {
+    auto& sum = shared_->sum;
+    shared_->halo.finish(shared_->own.data(), sum.data(), static_cast<Index>(sum.size()));
+    const Index begin = numbering_.shared_begin();
+    for_shared(begin, begin, numbering_.n_places() - begin, [&](Index value, Index at) { r[value] += sum[at]; });
 }
 
 template <class Real>
@@ -194,8 +243,8 @@ void Stiffness<Real>::fill_factors(const Geometry& geometry, const Run& run, Ind
 
 template <class Real>
 template <class F>
-void Stiffness<Real>::for_copies(F&& f) const {
-    for (const auto& level : numbering_.copies())
+void Stiffness<Real>::for_copies(const Copies& copies, F&& f) const {
+    for (const auto& level : copies)
         parallel_for(threads_, static_cast<Index>(level.size()), [&](Index i) {
             const Index from = value_at(level[i].from, 0);
             for_values(level[i].to, level[i].to + level[i].n,
@@ -205,14 +254,15 @@ void Stiffness<Real>::for_copies(F&& f) const {
 
 template <class Real>
 void Stiffness<Real>::add_copies(Real* r) const {
-    for_copies([&](Index to, Index from, Index n) {
+    for_copies(numbering_.copies(), [&](Index to, Index from, Index n) {
         for (Index i = 0; i < n; ++i) r[to + i] += r[from + i], r[from + i] = 0;
     });
 }
 
 template <class Real>
 void Stiffness<Real>::spread(Real* u) const {
-    for_copies([&](Index to, Index from, Index n) { std::copy_n(u + to, n, u + from); });
+    for (const Copies* copies : {&numbering_.copies(), &numbering_.shared_copies()})
+        for_copies(*copies, [&](Index to, Index from, Index n) { std::copy_n(u + to, n, u + from); });
 }
 
 template <class Real>
@@ -245,7 +295,8 @@ template <class Real>
 std::size_t Stiffness<Real>::memory_in_bytes() const {
     return (places_.size() + lane_places_.size() + numbering_.places().size()) * sizeof(Dof) +
            (coefficients_.size() + geometry_.size()) * sizeof(Real) + scale_.size() * sizeof(double) +
-           order_.lanes.size() * sizeof(OrderedElement);
+           order_.lanes.size() * sizeof(OrderedElement) +
+           (shared_ ? shared_->halo.memory_in_bytes() + 2 * shared_->own.size() * sizeof(Real) : 0);
 }
 
 template class Stiffness<float>;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "wavetree/kernels/parallel.hpp"
 #include "wavetree/mesh/dof_map.hpp"
 #include "wavetree/mesh/geometry.hpp"
+#include "wavetree/mesh/halo.hpp"
 #include "wavetree/operators/numbering.hpp"
 
 namespace wavetree {
@@ -23,12 +25,15 @@ struct StiffnessSetup {
     std::string instruction_set;  // empty: the best of this processor
     int threads;
     Lanes lanes = Lanes::elements;
+    const Halo* halo = nullptr;  // null, or without ranks: there is one rank
 };
 
 // Vectors have `size()` values, at the places of `Numbering`; `value` tells where.
 //
 // A block of elements writes the places that it alone touches and its own copies, so blocks run on any thread without
 // locks, and the copies are then added in a fixed order: the result has the same bits for every number of threads.
+// Elements that touch other ranks go first; what they add to shared dofs is on its way while the others are worked on,
+// and is then summed over ranks in their order.
 template <class Real>
 class Stiffness {
   public:
@@ -54,6 +59,24 @@ class Stiffness {
         return lanes_ == Lanes::events ? value / (n_components_ * n_fields()) : value % numbering_.size();
     }
 
+    // Whether other ranks have a value too.
+    bool is_shared(Index value) const {
+        const Index place = place_of(value);
+        return shared_ && place >= numbering_.shared_begin() && place < numbering_.n_places();
+    }
+    // Adds to r what is not of K: to shared values before `apply` or `sweep`, which sum over ranks, to others after it;
+    // what comes at the wrong moment is passed over.
+    enum class Moment { before, after };
+    void add(Real* r, Index value, double amount, Moment moment) const {
+        const bool shared = is_shared(value);
+        if (shared != (moment == Moment::before)) return;
+        if (shared) {
+            const Index place = place_of(value);
+            value += numbering_.first_copy(place) - place;  // lanes are elements
+        }
+        r[value] += static_cast<Real>(amount);
+    }
+
     // r += K u. `u` needs its copies up to date (`spread`); those of r are zero before and after.
     void apply(const Real* u, Real* r) const {
         sweep(u, r, [](Index, Index) {}, [](Index, Index) {});
@@ -64,9 +87,16 @@ class Stiffness {
     // neither is.
     template <class Before, class After>
     void sweep(const Real* u, Real* r, Before&& before, After&& after) const {
-        parallel_for(threads_, static_cast<Index>(numbering_.blocks().size()),
-                     [&](Index b) { sweep_block(numbering_.blocks()[b], u, r, before, after); });
+        const Index n_first = numbering_.n_first_blocks();
+        const auto blocks = [&](Index begin, Index end) {
+            parallel_for(threads_, end - begin,
+                         [&](Index b) { sweep_block(numbering_.blocks()[begin + b], u, r, before, after); });
+        };
+        blocks(0, n_first);
+        if (shared_) start_sum(r);
+        blocks(n_first, static_cast<Index>(numbering_.blocks().size()));
         add_copies(r);
+        if (shared_) finish_sum(r);
     }
 
     // f(first value, n places, values per place) for the values at places [begin, end).
@@ -107,9 +137,23 @@ class Stiffness {
             if (chunk.done > done) after(done, chunk.done), done = chunk.done;
         }
     }
+    // What this rank adds to shared places, and the sum over ranks: (places, values per place).
+    struct Shared {
+        HaloSum<Real> halo;
+        std::vector<Real> own, sum;
+    };
+    using Copies = std::vector<std::vector<CopyRun>>;
+    void share(const Halo& halo);
+    std::vector<char> first_elements(const StiffnessSetup& setup) const;
+    void start_sum(Real* r) const;
+    void finish_sum(Real* r) const;
+    // f(value at a shared place, number of it among `Shared::own`) for n shared places from `to` on, `from` in their
+    // stead.
+    template <class F>
+    void for_shared(Index from, Index to, Index n, F&& f) const;
     void add_copies(Real* r) const;
     template <class F>
-    void for_copies(F&& f) const;
+    void for_copies(const Copies& copies, F&& f) const;
 
     void find_kernels(const StiffnessSetup& setup);
     void code_places();
@@ -145,6 +189,7 @@ class Stiffness {
     std::vector<double> scale_;     // (n_elements, n_nodes): what coefficients are multiplied by
     AlignedVector<Dof> places_, lane_places_;
     AlignedVector<Real> coefficients_, geometry_, D_, points_;
+    std::unique_ptr<Shared> shared_;
 };
 
 }  // namespace wavetree

@@ -9,10 +9,18 @@ namespace {
 
 using Vector = EigenProblem::Vector;
 
+using Moment = Stiffness<double>::Moment;
+
 void apply_stiffness(const Medium<double>& medium, Vector& x, Vector& out) {
     medium.stiffness().spread(x.data());
-    std::fill(out.begin(), out.end(), 0.0);
     medium.stiffness().apply(x.data(), out.data());
+}
+
+// Adds to values of `out` by dof and component, see `Stiffness::add`.
+auto adder(const Medium<double>& medium, Vector& out, Moment moment) {
+    return [&medium, &out, moment](Index dof, int c, double amount) {
+        medium.stiffness().add(out.data(), medium.stiffness().value(dof, c), amount, moment);
+    };
 }
 
 // f(place, value)
@@ -38,7 +46,8 @@ CoupledProblem::CoupledProblem(const Medium<double>& fluid, const Medium<double>
       b_(u_.size()) {}
 
 EigenProblem CoupledProblem::problem() {
-    return {[this](Vector& x, Vector& out) { apply(x, out); }, [this](Vector& x, Vector& out) { weigh(x, out); }};
+    return {[this](Vector& x, Vector& out) { apply(x, out); }, [this](Vector& x, Vector& out) { weigh(x, out); },
+            fluid_.ranks()};
 }
 
 void CoupledProblem::split(const Vector& x) {
@@ -52,34 +61,46 @@ void CoupledProblem::join(const Vector& phi, const Vector& u, Vector& out) const
 
 void CoupledProblem::apply(const Vector& x, Vector& out) {
     split(x);
+    const auto couple_fluid = [&](Moment moment) {
+        coupling_.to_fluid(
+            1.0, [&](Index dof, int d) { return u_[solid_.stiffness().value(dof, d)]; }, adder(fluid_, a_, moment));
+    };
+    const auto couple_solid = [&](Moment moment) {
+        coupling_.to_solid(
+            1.0, [&](Index dof) { return a_[fluid_.stiffness().value(dof, 0)]; }, adder(solid_, b_, moment));
+    };
+    std::fill(a_.begin(), a_.end(), 0.0), std::fill(b_.begin(), b_.end(), 0.0);
+    couple_fluid(Moment::before);
     apply_stiffness(fluid_, phi_, a_);
-    coupling_.to_fluid(
-        1.0, [&](Index dof, int d) { return u_[solid_.stiffness().value(dof, d)]; },
-        [&](Index dof) -> double& { return a_[fluid_.stiffness().value(dof, 0)]; });
+    couple_fluid(Moment::after);
     divide_by_mass(fluid_, a_);
+    couple_solid(Moment::before);
     apply_stiffness(solid_, u_, b_);
-    coupling_.to_solid(
-        1.0, [&](Index dof) { return a_[fluid_.stiffness().value(dof, 0)]; },
-        [&](Index dof, int d) -> double& { return b_[solid_.stiffness().value(dof, d)]; });
+    couple_solid(Moment::after);
     divide_by_mass(solid_, b_);
     join(a_, b_, out);
 }
 
 void CoupledProblem::weigh(const Vector& x, Vector& out) {
     split(x);
+    std::fill(a_.begin(), a_.end(), 0.0), std::fill(b_.begin(), b_.end(), 0.0);
     apply_stiffness(fluid_, phi_, a_);
-    std::fill(b_.begin(), b_.end(), 0.0);
-    for_values(solid_, [&](Index p, Index i) { b_[i] = solid_.mass()[p] * u_[i]; });
+    for_values(fluid_, [&](Index p, Index i) { a_[i] = fluid_.owned()[p] ? a_[i] : 0.0; });
+    for_values(solid_, [&](Index p, Index i) { b_[i] = solid_.owned()[p] ? solid_.mass()[p] * u_[i] : 0.0; });
     join(a_, b_, out);
 }
 
 Vector CoupledProblem::start() {
     Vector start(phi_.size() + u_.size()), weighted(start.size());
-    join(rough_field(fluid_.stiffness(), fluid_.free(), fluid_.coordinates()),
-         rough_field(solid_.stiffness(), solid_.free(), solid_.coordinates()), start);
+    const auto rough = [](const Medium<double>& medium) {
+        return rough_field(medium.stiffness(), medium.free(), medium.coordinates(), medium.ranks());
+    };
+    const Vector phi = rough(fluid_);  // first, on every rank
+    join(phi, rough(solid_), start);
     weigh(start, weighted);
     double norms[2] = {};
     for (std::size_t i = 0; i < start.size(); ++i) norms[i >= phi_.size()] += start[i] * weighted[i];
+    if (fluid_.ranks()) fluid_.ranks()->sum(norms, 2);
     for (std::size_t i = 0; i < start.size(); ++i) start[i] /= std::sqrt(norms[i >= phi_.size()]);
     return start;
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "wavetree/kernels/parallel.hpp"
 #include "wavetree/physics/diffusion.hpp"
@@ -40,27 +41,44 @@ std::vector<double> exponential_coefficients(double z) {
 DiffusionOperator::DiffusionOperator(const DiffusionSetup& setup)
     : geometry_(setup.mesh, setup.order),
       factors_(geometry_),
-      map_(make_dof_map(setup.mesh, setup.order)),
+      map_(number_dofs(setup)),
       stiffness_({PhysicsId::diffusion, 1, setup.mesh.dim == 3 ? Diffusion::n_stiffness<3> : Diffusion::n_stiffness<2>,
-                  geometry_, factors_, map_, setup.instruction_set, setup.threads},
+                  geometry_, factors_, map_, setup.instruction_set, setup.threads, Lanes::elements, &halo_},
                  setup.tensor) {
-    const int dim = setup.mesh.dim;
+    assemble();
+}
+
+// Numbers the elements' own dofs and finds those that other ranks have too.
+DofMap DiffusionOperator::number_dofs(const DiffusionSetup& setup) {
+    Mesh all = setup.mesh;
+    all.n_elements += static_cast<Index>(setup.ghosts.rank.size());
+    const DofMap map = make_dof_map(all, setup.order);
+    std::vector<Index> own(static_cast<std::size_t>(setup.mesh.n_elements)), ghosts(setup.ghosts.rank.size()), number;
+    std::iota(own.begin(), own.end(), Index{0}), std::iota(ghosts.begin(), ghosts.end(), setup.mesh.n_elements);
+    DofMap selected = select(map, geometry_.n_nodes(), own, number);
+    halo_ = make_halo(setup.ranks, {map, geometry_.n_nodes(), own, ghosts, number, setup.ghosts});
+    return selected;
+}
+
+void DiffusionOperator::assemble() {
+    const int dim = geometry_.mesh().dim;
     const auto element_coordinates = node_coordinates(geometry_);
-    mass_.assign(static_cast<std::size_t>(stiffness_.numbering().n_places()), 0.0);
+    std::vector<double> by_dof(static_cast<std::size_t>(n_dofs()), 0.0);
+    for (std::size_t i = 0; i < map_.element_dofs.size(); ++i) by_dof[map_.element_dofs[i]] += factors_.mass_weights[i];
+    sum_shared(halo_, 1, by_dof);
+    // A place without dof must be somewhere, and not divide by zero.
+    mass_.assign(static_cast<std::size_t>(stiffness_.numbering().n_places()), 1.0);
     std::vector<double> coordinates(mass_.size() * static_cast<std::size_t>(dim));
-    std::vector<char> free(mass_.size(), 0);
+    for (std::size_t i = 0; i < coordinates.size(); ++i) coordinates[i] = element_coordinates[i % dim];
+    std::vector<char> free(mass_.size(), 0), owned(mass_.size(), 0);
+    const auto owned_dofs = halo_.owned(n_dofs());
     for (std::size_t i = 0; i < map_.element_dofs.size(); ++i) {
-        const Index place = stiffness_.numbering().place(map_.element_dofs[i]);
-        mass_[place] += factors_.mass_weights[i], free[place] = 1;
+        const Index dof = map_.element_dofs[i], place = stiffness_.numbering().place(dof);
+        mass_[place] = by_dof[dof], free[place] = 1, owned[place] = owned_dofs[dof];
         for (int d = 0; d < dim; ++d) coordinates[place * dim + d] = element_coordinates[i * dim + d];
     }
-    for (std::size_t p = 0; p < free.size(); ++p) {
-        if (free[p]) continue;  // a place without dof must be somewhere, and not divide by zero
-        mass_[p] = 1.0;
-        for (int d = 0; d < dim; ++d) coordinates[p * dim + d] = element_coordinates[d];
-    }
-    const double bound = 1.05 * largest_eigenvalue(stiffness_problem(stiffness_, mass_, free),
-                                                   rough_field(stiffness_, free, coordinates));
+    const double bound = 1.05 * largest_eigenvalue(stiffness_problem(stiffness_, {mass_, free, owned}, halo_.ranks),
+                                                   rough_field(stiffness_, free, coordinates, halo_.ranks));
     if (bound <= 0.0) return;  // zero lengths: S is the identity
     // Rounded up to a coarse grid, so that rounding in the estimate cannot change the polynomial.
     largest_ = std::exp2(std::ceil(16.0 * std::log2(bound)) / 16.0);

@@ -15,6 +15,9 @@ struct DiffusionSetup {
     const double* tensor = nullptr;
     std::string instruction_set;
     int threads = 1;
+    // As of `MeshSetup`: elements of other ranks that touch those of the mesh stand behind these.
+    const Ranks* ranks = nullptr;
+    Ghosts ghosts{};
 };
 
 // S = R R with R = p(A), A = G⁻¹K, p the Chebyshev polynomial that is nearest to exp(−x/2) on the
@@ -26,16 +29,21 @@ class DiffusionOperator {
     explicit DiffusionOperator(const DiffusionSetup& setup);
 
     Index n_dofs() const { return map_.n_dofs; }
-    int degree() const { return static_cast<int>(chebyshev_.size()) - 1; }  // of R
+    Index n_nodes() const { return geometry_.n_nodes(); }                         // of an element
+    const std::vector<Index>& element_dofs() const { return map_.element_dofs; }  // (n_elements, n_nodes)
+    int degree() const { return static_cast<int>(chebyshev_.size()) - 1; }        // of R
 
-    // values (n_dofs), overwritten by S values.
+    // values (n_dofs), overwritten by S values; every rank must call it, with the same at dofs that ranks share.
     void apply(double* values) const;
 
   private:
+    DofMap number_dofs(const DiffusionSetup& setup);
+    void assemble();
     void apply_root(AlignedVector<double>& x) const;
 
     Geometry geometry_;
     Factors factors_;
+    Halo halo_;
     DofMap map_;
     std::vector<double> mass_;  // by place
     Stiffness<double> stiffness_;

@@ -48,8 +48,9 @@ Medium<Real>::Medium(const MeshSetup& mesh, const MediumSetup& setup, const DofM
       geometry_(select_mesh(mesh.mesh, elements_, connectivity_), mesh.order),
       factors_(geometry_),
       map_(select(map, geometry_.n_nodes(), elements_, number_)),
+      halo_(make_halo(mesh.ranks, {map, geometry_.n_nodes(), elements_, setup.ghosts, number_, mesh.ghosts})),
       stiffness_({physics_.id, physics_.n_components, physics_.n_stiffness, geometry_, factors_, map_,
-                  mesh.instruction_set, mesh.threads, mesh.lanes},
+                  mesh.instruction_set, mesh.threads, mesh.lanes, &halo_},
                  setup.coefficients + static_cast<Index>(elements_.size()) * geometry_.n_nodes()) {
     assemble(setup);
 }
@@ -59,8 +60,7 @@ template <class Real>
 void Medium<Real>::number_blocks() {
     for (const ImpedanceNode& node : impedance_)
         block_place_.push_back(place(node.element * geometry_.n_nodes() + node.at.node));
-    std::sort(block_place_.begin(), block_place_.end());
-    block_place_.erase(std::unique(block_place_.begin(), block_place_.end()), block_place_.end());
+    block_place_ = on_any_rank(std::move(block_place_));
     block_of_.assign(mass_.size(), -1), held_of_ = block_of_;
     for (std::size_t b = 0; b < block_place_.size(); ++b) {
         block_of_[block_place_[b]] = static_cast<Index>(b);
@@ -78,25 +78,71 @@ void Medium<Real>::hold_place(Index place) {
 
 template <class Real>
 void Medium<Real>::hold(const std::vector<Index>& dofs) {
-    for (Index dof : dofs) hold_place(stiffness_.numbering().place(dof));
+    std::vector<Index> places;
+    for (Index dof : dofs) places.push_back(stiffness_.numbering().place(dof));
+    for (Index place : on_any_rank(std::move(places))) hold_place(place);
+}
+
+template <class Real>
+void Medium<Real>::sum_shared(Index n_each, std::vector<double>& values) const {
+    if (!halo_.ranks) return;
+    std::vector<double> by_dof(static_cast<std::size_t>(n_dofs() * n_each));
+    const auto copy = [&](auto&& one) {
+        for (Index dof = 0; dof < n_dofs(); ++dof)
+            for (Index k = 0; k < n_each; ++k)
+                one(by_dof[dof * n_each + k], values[stiffness_.numbering().place(dof) * n_each + k]);
+    };
+    copy([](double& to, double from) { to = from; });
+    wavetree::sum_shared(halo_, n_each, by_dof);
+    copy([](double from, double& to) { to = from; });
+}
+
+template <class Real>
+std::vector<Index> Medium<Real>::on_any_rank(std::vector<Index> places) const {
+    if (halo_.ranks) {
+        std::vector<double> named(static_cast<std::size_t>(n_places()), 0.0);
+        for (Index place : places) named[place] = 1.0;
+        sum_shared(1, named);
+        for (Index dof = 0; dof < n_dofs(); ++dof)
+            if (const Index place = stiffness_.numbering().place(dof); named[place] > 0.0) places.push_back(place);
+    }
+    std::sort(places.begin(), places.end());
+    places.erase(std::unique(places.begin(), places.end()), places.end());
+    return places;
 }
 
 template <class Real>
 void Medium<Real>::assemble(const MediumSetup& setup) {
     const Index n = geometry_.mesh().n_elements * geometry_.n_nodes();
-    const int n_c = n_components(), n_p = 1 + physics_.n_stiffness;
     if (setup.sponge_rate) sponge_rate_.assign(setup.sponge_rate, setup.sponge_rate + n);
     mass_.assign(static_cast<std::size_t>(n_places()), 0.0);
-    damping_.assign(sponge_rate_.empty() && (n_c > 1 || setup.absorbing.empty()) ? 0 : mass_.size(), 0.0);
-    free_.assign(mass_.size(), 0);
-    for (Index dof = 0; dof < n_dofs(); ++dof) free_[stiffness_.numbering().place(dof)] = 1;
+    const bool damped = n_components() == 1 && (halo_.ranks || !setup.absorbing.empty());
+    damping_.assign(sponge_rate_.empty() && !damped ? 0 : mass_.size(), 0.0);
+    free_.assign(mass_.size(), 0), owned_.assign(mass_.size(), halo_.ranks ? 0 : 1);
+    const auto owned = halo_.owned(n_dofs());
+    for (Index dof = 0; dof < n_dofs(); ++dof) {
+        const Index at = stiffness_.numbering().place(dof);
+        free_[at] = 1;
+        if (halo_.ranks) owned_[at] = owned[dof];
+    }
     for (Index i = 0; i < n; ++i) {
         const double m = factors_.mass_weights[i] * setup.coefficients[i];
         mass_[place(i)] += m;
         if (!sponge_rate_.empty()) damping_[place(i)] += 2.0 * sponge_rate_[i] * m;
     }
+    sum_shared(1, mass_);
     for (std::size_t i = 0; i < mass_.size(); ++i)
         if (!free_[i]) mass_[i] = 1.0;
+    add_damping(setup);
+    hold_zero(dirichlet_dofs(geometry_, map_, setup.dirichlet));
+    average_mass();
+}
+
+// Of absorbing sides, and the sponge's at their nodes.
+template <class Real>
+void Medium<Real>::add_damping(const MediumSetup& setup) {
+    const Index n = geometry_.mesh().n_elements * geometry_.n_nodes();
+    const int n_c = n_components(), n_p = 1 + physics_.n_stiffness;
     impedance_ = impedance_nodes(geometry_, setup.absorbing);
     number_blocks();
     double Z[max_components * max_components];
@@ -108,12 +154,38 @@ void Medium<Real>::assemble(const MediumSetup& setup) {
         for (int k = 0; k < n_c * n_c; ++k) block_damping_[block * n_c * n_c + k] += node.at.weight * Z[k];
         if (n_c == 1) damping_[place(i)] += node.at.weight * Z[0];
     }
+    sum_shared_blocks();
+    if (!damping_.empty()) sum_shared(1, damping_);
     for (std::size_t b = 0; b < block_place_.size() && n_c > 1 && !damping_.empty(); ++b)
         for (int c = 0; c < n_c; ++c) block_damping_[(b * n_c + c) * n_c + c] += damping_[block_place_[b]];
-    for (Index dof : dirichlet_dofs(geometry_, map_, setup.dirichlet)) free_[stiffness_.numbering().place(dof)] = 0;
-    Index n_free = 0;
-    for (std::size_t p = 0; p < mass_.size(); ++p) mean_mass_ += free_[p] * mass_[p], n_free += free_[p];
-    if (n_free) mean_mass_ /= static_cast<double>(n_free);
+}
+
+template <class Real>
+void Medium<Real>::sum_shared_blocks() {
+    const Index n = n_components() * n_components();
+    if (!halo_.ranks) return;
+    std::vector<double> by_place(mass_.size() * static_cast<std::size_t>(n), 0.0);
+    for (std::size_t b = 0; b < block_place_.size(); ++b)
+        std::copy_n(&block_damping_[b * n], n, &by_place[block_place_[b] * n]);
+    sum_shared(n, by_place);
+    for (std::size_t b = 0; b < block_place_.size(); ++b)
+        std::copy_n(&by_place[block_place_[b] * n], n, &block_damping_[b * n]);
+}
+
+template <class Real>
+void Medium<Real>::hold_zero(const std::vector<Index>& dofs) {
+    std::vector<Index> places;
+    for (Index dof : dofs) places.push_back(stiffness_.numbering().place(dof));
+    for (Index place : on_any_rank(std::move(places))) free_[place] = 0;
+}
+
+template <class Real>
+void Medium<Real>::average_mass() {
+    double sums[2] = {0.0, 0.0};
+    for (std::size_t p = 0; p < mass_.size(); ++p)
+        if (free_[p] && owned_[p]) sums[0] += mass_[p], sums[1] += 1.0;
+    if (halo_.ranks) halo_.ranks->sum(sums, 2);
+    mean_mass_ = sums[1] > 0.0 ? sums[0] / sums[1] : 0.0;
 }
 
 template <class Real>

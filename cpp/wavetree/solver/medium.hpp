@@ -14,18 +14,21 @@ namespace wavetree {
 // Elements are numbered within the medium, in the order of `elements`.
 struct MediumSetup {
     std::string physics;
-    std::vector<Index> elements;           // of the whole mesh
+    std::vector<Index> elements;           // of the whole mesh, this rank's
     const double* coefficients = nullptr;  // (1 + n_stiffness, n_elements, n_nodes)
     const double* sponge_rate = nullptr;   // γ (n_elements, n_nodes) [1/s], or null
     std::vector<Side> absorbing, dirichlet;
+    std::vector<Index> ghosts{};  // elements of the medium that other ranks have, behind those of this one
 };
 
 struct MeshSetup {
-    Mesh mesh;
+    Mesh mesh;  // with `ranks` the elements of this rank, behind which stand the ghosts'
     int order = 4;
     std::string instruction_set;
     int threads = 1;
     Lanes lanes = Lanes::elements;
+    const Ranks* ranks = nullptr;  // null: there is one
+    Ghosts ghosts{};
 };
 
 // Fields over the values of a medium, see `Stiffness`. With P = M + dt C/2, or M where C is a matrix per node, and the
@@ -62,7 +65,7 @@ struct GradientSums {
 template <class Real>
 class Medium {
   public:
-    // map: numbering of the whole mesh.
+    // map: numbering of the whole mesh with its ghosts.
     Medium(const MeshSetup& mesh, const MediumSetup& setup, const DofMap& map);
     Medium(const Medium&) = delete;
     Medium& operator=(const Medium&) = delete;
@@ -74,7 +77,10 @@ class Medium {
     const std::vector<Index>& number() const { return number_; }  // dof of the whole mesh to dof here, or −1
     const std::vector<double>& mass() const { return mass_; }     // by place, 1 where there is no dof
     const std::vector<char>& free() const { return free_; }       // by place, 0 where the field is held at zero
+    const std::vector<char>& owned() const { return owned_; }     // by place, 0 where a lower rank has the dof too
+    const Ranks* ranks() const { return halo_.ranks; }            // or null
     double mean_mass() const { return mean_mass_; }               // of the dofs that are not held at zero
+    Index n_nodes() const { return geometry_.n_nodes(); }
     Index n_dofs() const { return map_.n_dofs; }
     Index n_places() const { return stiffness_.numbering().n_places(); }
     int n_components() const { return physics_.n_components; }
@@ -89,15 +95,19 @@ class Medium {
     Scheme<Real> scheme(double dt) const;
 
     // From here on dofs are updated by `finish` alone, when others have added to z; before anything has been stepped.
+    // Every rank must call it: a dof that one rank holds all hold.
     void hold(const std::vector<Index>& dofs);
 
-    // The step in parts: all but the held places and forces; forces; the damping of boundary nodes; the held places.
-    void sweep(Field<Real>& field, const Scheme<Real>& scheme) const;
-    void add_force(Field<Real>& field, const Scheme<Real>& scheme, Index value, double force) const {
+    // The step in parts: forces at dofs that other ranks have too; all but the held places and the other forces; these;
+    // the damping of boundary nodes; the held places.
+    using Moment = Stiffness<Real>::Moment;
+    void add_force(Field<Real>& field, const Scheme<Real>& scheme, Index value, double force, Moment moment) const {
+        stiffness_.add(field.z.data(), value, -force, moment);
+        if (moment == Moment::before || stiffness_.is_shared(value)) return;
         const auto& b = held_.empty() ? scheme.b : scheme.b_swept;
-        field.z[value] -= static_cast<Real>(force);
         field.u[value] += static_cast<Real>(b[stiffness_.place_of(value)] * force);
     }
+    void sweep(Field<Real>& field, const Scheme<Real>& scheme) const;
     void damp_boundary(Field<Real>& field, const Scheme<Real>& scheme) const;
     void finish(Field<Real>& field, const Scheme<Real>& scheme) const;
 
@@ -127,6 +137,14 @@ class Medium {
   private:
     static Mesh select_mesh(const Mesh& mesh, const std::vector<Index>& elements, std::vector<Index>& connectivity);
     void assemble(const MediumSetup& setup);
+    void add_damping(const MediumSetup& setup);
+    void sum_shared_blocks();
+    void hold_zero(const std::vector<Index>& dofs);
+    void average_mass();
+    // values (n_places, n_each) ← sums over the ranks that share the place.
+    void sum_shared(Index n_each, std::vector<double>& values) const;
+    // Places of these and of those that another rank names, ascending.
+    std::vector<Index> on_any_rank(std::vector<Index> places) const;
     void number_blocks();
     void hold_place(Index place);
     void add_blocks(Scheme<Real>& scheme) const;
@@ -139,11 +157,12 @@ class Medium {
     Geometry geometry_;
     Factors factors_;
     DofMap map_;
+    Halo halo_;
     Stiffness<Real> stiffness_;
     std::vector<double> mass_, damping_;  // by place; damping of the sponge, and of boundary nodes in fluids
     double mean_mass_ = 0.0;
     std::vector<double> sponge_rate_;  // (n_elements, n_nodes), or empty
-    std::vector<char> free_;
+    std::vector<char> free_, owned_;
     std::vector<ImpedanceNode> impedance_;
     std::vector<double> impedance_coefficients_;  // (n_impedance, 1 + n_stiffness)
     std::vector<Index> impedance_block_;          // (n_impedance)

@@ -20,12 +20,15 @@ constexpr double tolerated_growth = 10.0;
 
 bool is_fluid(const MediumSetup& medium) { return medium.physics == "acoustic"; }
 
-// K x
-template <class Real>
-AlignedVector<Real> product(const Medium<Real>& medium, AlignedVector<Real> x) {
+// K x, and what `add`(result, moment) adds to it.
+template <class Real, class Add>
+AlignedVector<Real> product(const Medium<Real>& medium, AlignedVector<Real> x, Add&& add) {
+    using Moment = Stiffness<Real>::Moment;
     AlignedVector<Real> result(x.size());
     medium.stiffness().spread(x.data());
+    add(result, Moment::before);
     medium.stiffness().apply(x.data(), result.data());
+    add(result, Moment::after);
     return result;
 }
 
@@ -43,12 +46,14 @@ void for_values(const Medium<Real>& medium, F&& f) {
 
 template <class Real>
 Simulation<Real>::Simulation(const MeshSetup& mesh, const std::vector<MediumSetup>& media)
-    : mesh_(mesh.mesh), coupling_(mesh.mesh.dim) {
+    : mesh_(mesh.mesh), ranks_(mesh.ranks), coupling_(mesh.mesh.dim) {
     if (media.empty() || media.size() > 2 || (media.size() == 2 && (!is_fluid(media[0]) || is_fluid(media[1]))))
         throw InputError("expected one medium, or a fluid and a solid in this order");
     if (media.size() > 1 && mesh.lanes == Lanes::events)
         throw InputError("a fluid and a solid were given; several events at a time need one medium");
-    const DofMap map = make_dof_map(mesh_, mesh.order);
+    Mesh with_ghosts = mesh_;
+    with_ghosts.n_elements += static_cast<Index>(mesh.ghosts.rank.size());
+    const DofMap map = make_dof_map(with_ghosts, mesh.order);
     for (const MediumSetup& setup : media) media_.push_back(std::make_unique<Medium<Real>>(mesh, setup, map));
     if (media.size() < 2) return;
     std::vector<char> solid(static_cast<std::size_t>(mesh_.n_elements), 0);
@@ -78,11 +83,13 @@ double Simulation<Real>::maximum_time_step() const
     requires(sizeof(Real) == sizeof(double))
 {
     double largest = 0.0;
-    if (coupling_.empty()) {
-        for (const auto& medium : media_)
-            largest = std::max(
-                largest, largest_eigenvalue(stiffness_problem(medium->stiffness(), medium->mass(), medium->free()),
-                                            rough_field(medium->stiffness(), medium->free(), medium->coordinates())));
+    if (!any_rank(!coupling_.empty())) {
+        for (const auto& medium : media_) {
+            const auto problem =
+                stiffness_problem(medium->stiffness(), {medium->mass(), medium->free(), medium->owned()}, ranks_);
+            const auto start = rough_field(medium->stiffness(), medium->free(), medium->coordinates(), ranks_);
+            largest = std::max(largest, largest_eigenvalue(problem, start));
+        }
     } else {
         CoupledProblem coupled(*media_[0], *media_[1], coupling_);
         largest = largest_eigenvalue(coupled.problem(), coupled.start());
@@ -109,35 +116,45 @@ typename Simulation<Real>::State Simulation<Real>::start_adjoint(double dt, Inde
 }
 
 template <class Real>
-void Simulation<Real>::couple(State& state, std::size_t m, bool first) const {
+void Simulation<Real>::couple(State& state, std::size_t m, bool first, Moment moment) const {
     const Medium<Real>& from = *media_[1 - m];
-    const Medium<Real>& to = *media_[m];
+    const Stiffness<Real>& to = media_[m]->stiffness();
     const auto value = [&](Index dof, int c) -> double {
         return first ? state.fields[1 - m].u[from.stiffness().value(dof, c)]
                      : from.held_acceleration(state.fields[1 - m], state.schemes[1 - m], dof, c);
     };
     const double sign = first ? 1.0 : -1.0;
-    const auto at = [&](Index dof, int c = 0) -> Real& { return state.fields[m].z[to.stiffness().value(dof, c)]; };
+    const auto add = [&](Index dof, int c, double amount) {
+        to.add(state.fields[m].z.data(), to.value(dof, c), amount, moment);
+    };
     if (m == 0)
-        coupling_.to_fluid(sign, value, at);
+        coupling_.to_fluid(sign, value, add);
     else
-        coupling_.to_solid(sign, [&](Index dof) { return value(dof, 0); }, at);
+        coupling_.to_solid(sign, [&](Index dof) { return value(dof, 0); }, add);
+}
+
+template <class Real>
+void Simulation<Real>::force(State& state, std::size_t m, const std::vector<Sources>& sources, Index stride,
+                             Moment moment) const {
+    for (std::size_t k = m; k < sources.size(); k += media_.size())
+        for (Index row = 0; row < sources[k].points->n_rows(); ++row)
+            sources[k].points->inject(row, sources[k].samples[row * stride + state.step], [&](Index i, double force) {
+                media_[m]->add_force(state.fields[m], state.schemes[m], i, force, moment);
+            });
 }
 
 template <class Real>
 void Simulation<Real>::step(State& state, Direction direction, const std::vector<Sources>& sources,
                             Index stride) const {
-    for (std::size_t m = 0; m < media_.size(); ++m) media_[m]->sweep(state.fields[m], state.schemes[m]);
-    for (std::size_t k = 0; k < sources.size(); ++k)
-        for (Index row = 0; row < sources[k].points->n_rows(); ++row) {
-            const std::size_t m = k % media_.size();
-            sources[k].points->inject(row, sources[k].samples[row * stride + state.step], [&](Index i, double force) {
-                media_[m]->add_force(state.fields[m], state.schemes[m], i, force);
-            });
-        }
     for (std::size_t i = 0; i < media_.size(); ++i) {
         const std::size_t m = direction == Direction::forward ? i : media_.size() - 1 - i;
-        if (!coupling_.empty()) couple(state, m, i == 0);
+        const auto add = [&](Moment moment) {
+            force(state, m, sources, stride, moment);
+            if (!coupling_.empty()) couple(state, m, i == 0, moment);
+        };
+        if (ranks_) add(Moment::before);
+        media_[m]->sweep(state.fields[m], state.schemes[m]);
+        add(Moment::after);
         media_[m]->damp_boundary(state.fields[m], state.schemes[m]);
     }
     for (std::size_t m = 0; m < media_.size(); ++m) media_[m]->finish(state.fields[m], state.schemes[m]);
@@ -145,57 +162,91 @@ void Simulation<Real>::step(State& state, Direction direction, const std::vector
 
 template <class Real>
 typename Simulation<Real>::Energy Simulation<Real>::energy(const State& state) const {
-    Energy sum{0.0, 0.0};
+    double parts[2] = {0.0, 0.0};
     std::vector<AlignedVector<Real>> before;  // u_{n−1}
     for (std::size_t m = 0; m < media_.size(); ++m) {
         before.push_back(state.fields[m].u);
         for_values(*media_[m], [&](Index p, Index i) { before[m][i] += state.schemes[m].b[p] * state.fields[m].z[i]; });
     }
+    const bool coupled = any_rank(!coupling_.empty());
     for (std::size_t m = 0; m < media_.size(); ++m) {
-        const Medium<Real>& medium = *media_[m];
-        const Field<Real>& field = state.fields[m];
-        const auto velocity = [&](Index p, Index i) { return medium.velocity(field, state.schemes[m], p, i); };
-        auto now = product(medium, field.u);
-        if (m == 1 || coupling_.empty()) {
-            for_values(medium, [&](Index p, Index i) {
-                sum.kinetic += 0.5 * medium.mass()[p] * velocity(p, i) * velocity(p, i);
-                sum.potential += 0.5 * static_cast<double>(before[m][i]) * now[i];
-            });
-            continue;
-        }
-        auto then = product(medium, before[0]), w = field.z;
-        for_values(medium, [&](Index p, Index i) { w[i] = static_cast<Real>(velocity(p, i)); });
-        const auto by_velocity = product(medium, w);
-        const Stiffness<Real>&fluid = medium.stiffness(), &solid = media_[1]->stiffness();
-        coupling_.to_fluid(
-            1.0, [&](Index dof, int d) { return state.fields[1].u[solid.value(dof, d)]; },
-            [&](Index dof) -> Real& { return now[fluid.value(dof, 0)]; });
-        coupling_.to_fluid(
-            1.0, [&](Index dof, int d) { return before[1][solid.value(dof, d)]; },
-            [&](Index dof) -> Real& { return then[fluid.value(dof, 0)]; });
-        for_values(medium, [&](Index p, Index i) {
-            sum.kinetic += 0.5 * static_cast<double>(w[i]) * by_velocity[i];
-            if (medium.free()[p]) sum.potential += 0.5 * then[i] / medium.mass()[p] * now[i];
-        });
+        const Energy of = m == 0 && coupled ? coupled_energy(state, before) : medium_energy(state, m, before[m]);
+        parts[0] += of.kinetic, parts[1] += of.potential;
     }
+    if (ranks_) ranks_->sum(parts, 2);
+    return {parts[0], parts[1]};
+}
+
+// Of this rank.
+template <class Real>
+typename Simulation<Real>::Energy Simulation<Real>::medium_energy(const State& state, std::size_t m,
+                                                                  const AlignedVector<Real>& before) const {
+    const Medium<Real>& medium = *media_[m];
+    Energy sum{0.0, 0.0};
+    const auto now = product(medium, state.fields[m].u, [](AlignedVector<Real>&, Moment) {});
+    for_values(medium, [&](Index p, Index i) {
+        if (!medium.owned()[p]) return;
+        const double w = medium.velocity(state.fields[m], state.schemes[m], p, i);
+        sum.kinetic += 0.5 * medium.mass()[p] * w * w;
+        sum.potential += 0.5 * static_cast<double>(before[i]) * now[i];
+    });
     return sum;
 }
 
+// Of this rank and a fluid that touches a solid.
+template <class Real>
+typename Simulation<Real>::Energy Simulation<Real>::coupled_energy(
+    const State& state, const std::vector<AlignedVector<Real>>& before) const {
+    const Medium<Real>& medium = *media_[0];
+    const Stiffness<Real>&fluid = medium.stiffness(), &solid = media_[1]->stiffness();
+    Energy sum{0.0, 0.0};
+    const auto coupling_to = [&](const AlignedVector<Real>& u) {
+        return [&](AlignedVector<Real>& r, Moment moment) {
+            coupling_.to_fluid(
+                1.0, [&](Index dof, int d) { return u[solid.value(dof, d)]; },
+                [&](Index dof, int c, double amount) { fluid.add(r.data(), fluid.value(dof, c), amount, moment); });
+        };
+    };
+    auto w = state.fields[0].z;
+    for_values(medium, [&](Index p, Index i) {
+        w[i] = static_cast<Real>(medium.velocity(state.fields[0], state.schemes[0], p, i));
+    });
+    const auto now = product(medium, state.fields[0].u, coupling_to(state.fields[1].u));
+    const auto then = product(medium, before[0], coupling_to(before[1]));
+    const auto by_velocity = product(medium, w, [](AlignedVector<Real>&, Moment) {});
+    for_values(medium, [&](Index p, Index i) {
+        if (!medium.owned()[p]) return;
+        sum.kinetic += 0.5 * static_cast<double>(w[i]) * by_velocity[i];
+        if (medium.free()[p]) sum.potential += 0.5 * then[i] / medium.mass()[p] * now[i];
+    });
+    return sum;
+}
+
+// On all ranks with the place of the largest value of all.
 template <class Real>
 void Simulation<Real>::fail(const State& state, const std::string& what) const {
     const auto [m, value] = state.largest;
-    const auto x = media_[m]->coordinates();
-    const double* place = &x[media_[m]->stiffness().place_of(value) * mesh_.dim];
+    double x[3] = {0.0, 0.0, 0.0}, size = value < 0 ? -1.0 : state.largest_size, chosen = -1.0;
+    if (ranks_) {
+        double largest = size;
+        ranks_->max(&largest, 1);
+        if (size == largest) chosen = ranks_->rank();
+        ranks_->max(&chosen, 1);
+    }
+    const bool here = !ranks_ || chosen == ranks_->rank();
+    const Index place = value < 0 ? 0 : media_[m]->stiffness().place_of(value);
+    if (here && media_[m]->n_places() > 0) std::copy_n(&media_[m]->coordinates()[place * mesh_.dim], mesh_.dim, x);
+    if (ranks_) ranks_->sum(x, 3);
     std::ostringstream text;
-    text << what << " at time step " << state.step << ", most of all at (" << place[0];
-    for (int d = 1; d < mesh_.dim; ++d) text << ", " << place[d];
+    text << what << " at time step " << state.step << ", most of all at (" << x[0];
+    for (int d = 1; d < mesh_.dim; ++d) text << ", " << x[d];
     text << ") m; likely the time step is too large for the model there, or a source amplitude overflows";
     throw Unstable(text.str());
 }
 
-// What is not finite has spread by the time it is seen, so its place is that of the largest value before.
+// The largest velocity, or the first that is not finite where there was none before.
 template <class Real>
-void Simulation<Real>::check_finite(State& state) const {
+void Simulation<Real>::find_largest(State& state, bool& finite) const {
     Place largest{};
     double largest_size = 0.0;
     for (std::size_t m = 0; m < media_.size(); ++m) {
@@ -205,12 +256,43 @@ void Simulation<Real>::check_finite(State& state) const {
         for_values(*media_[m], [&](Index p, Index i) {
             const double size = unit * std::abs(media_[m]->velocity(state.fields[m], state.schemes[m], p, i));
             if (size > largest_size) largest = {m, i}, largest_size = size;
-            if (std::isfinite(size)) return;
+            if (std::isfinite(size) || !finite) return;
+            finite = false;
             if (state.largest.value < 0) state.largest = {m, i};
-            fail(state, "the wavefield is no longer finite");
         });
     }
-    if (largest_size > 0.0) state.largest = largest;
+    if (finite && largest_size > 0.0) state.largest = largest, state.largest_size = largest_size;
+}
+
+// Ranks agree to stop only when they look, so they ask then, however short it is since the watch has.
+template <class Real>
+bool Simulation<Real>::stops(bool cancelled, const Watch& watch) const {
+    return cancelled || (ranks_ && watch.is_cancelled());
+}
+
+template <class Real>
+bool Simulation<Real>::any_rank(bool here) const {
+    double value = here ? 1.0 : 0.0;
+    if (ranks_) ranks_->max(&value, 1);
+    return value > 0.0;
+}
+
+// What is not finite has spread by the time it is seen, so its place is that of the largest value before, on all ranks:
+// on those that it has not reached the values have grown since. A rank that is to stop goes on until here, where the
+// others learn of it.
+template <class Real>
+void Simulation<Real>::look(State& state, bool cancelled) const {
+    bool finite = true;
+    const Place before = state.largest;
+    const double size_before = state.largest_size;
+    find_largest(state, finite);
+    double faults[2] = {finite ? 0.0 : 1.0, cancelled ? 1.0 : 0.0};
+    if (ranks_) ranks_->max(faults, 2);
+    if (faults[0] > 0.0) {
+        if (finite) state.largest = before, state.largest_size = size_before;
+        fail(state, "the wavefield is no longer finite");
+    }
+    if (faults[1] > 0.0) throw Cancelled("the run was cancelled");
 }
 
 // The energy itself is constant in an unstable run too, as the difference of two parts that grow.
@@ -287,11 +369,12 @@ void Simulation<Real>::sample_after(const State& state, const Forward& run) cons
 
 template <class Real>
 void Simulation<Real>::forward(State& state, Index end, const Forward& run, Watch& watch) const {
+    bool cancelled = false;
     while (state.step < end) {
         const Index n = state.step;
         if (run.energy) run.energy[n] = energy(state).total();
         if (n % check_interval == 0) {
-            check_finite(state);
+            look(state, stops(cancelled, watch));
             if (run.source_end < run.stride) check_energy(state, n >= run.source_end + check_interval);
         }
         sample_before(state, run);
@@ -299,16 +382,18 @@ void Simulation<Real>::forward(State& state, Index end, const Forward& run, Watc
         sample_after(state, run);
         ++state.step;
         keep(state, run.stores);
-        watch.step(static_cast<double>(n) / static_cast<double>(run.stride));
+        cancelled = cancelled || watch.is_stopped(static_cast<double>(n) / static_cast<double>(run.stride));
+        if (cancelled && !ranks_) break;
     }
-    check_finite(state);
+    look(state, stops(cancelled, watch));
 }
 
 template <class Real>
 void Simulation<Real>::adjoint(State& state, Index begin, const Adjoint& run, Watch& watch) const {
+    bool cancelled = false;
     while (state.step > begin) {
         const Index k = state.step;
-        if (k % check_interval == 1) check_finite(state);
+        if (k % check_interval == 1) look(state, stops(cancelled, watch));
         double weight = 0.0;
         const bool stored = restore(state, run.stores, weight);
         for (std::size_t m = 0; stored && m < media_.size(); ++m)
@@ -321,8 +406,10 @@ void Simulation<Real>::adjoint(State& state, Index begin, const Adjoint& run, Wa
             for (Index row = 0; row < run.sources[s].points->n_rows(); ++row)
                 run.sources[s].samples[row * run.stride + state.step] =
                     run.sources[s].points->sample(row, [&](Index i) { return state.fields[s % media_.size()].u[i]; });
-        watch.step(1.0 - static_cast<double>(k) / static_cast<double>(run.stride));
+        cancelled = cancelled || watch.is_stopped(1.0 - static_cast<double>(k) / static_cast<double>(run.stride));
+        if (cancelled && !ranks_) throw Cancelled("the run was cancelled");
     }
+    if (ranks_) look(state, stops(cancelled, watch));
 }
 
 void adjoint_samples(int derivative, double dt, Index n_steps, const double* by_sample, double* by_field) {

@@ -24,10 +24,14 @@ namespace wavetree {
 //
 // All matrices are symmetric, so the transpose of (1) is (1) itself run from the last sample to the first;
 // that of (2) is the solid with −B λ_n, then the fluid with +Bᵀ η_tt. One step function serves both.
+//
+// With ranks every one of them makes the same calls, and all of them end a run that one of them cannot go on with.
 template <class Real>
 class Simulation {
   public:
-    // At most one fluid and one solid, in this order; several fields at a time in one medium only.
+    // At most one fluid and one solid, in this order; several fields at a time in one medium only. With ranks the media
+    // are those of the whole run, some perhaps without elements here, and a side where fluid and solid meet has both
+    // its elements on one rank.
     Simulation(const MeshSetup& mesh, const std::vector<MediumSetup>& media);
 
     const Medium<Real>& medium(std::size_t m) const { return *media_[m]; }
@@ -53,6 +57,7 @@ class Simulation {
         std::vector<Scheme<Real>> schemes;
         double largest_energy = 0.0;             // of all looks until the sources fell silent
         Place largest{};                         // velocity, when it was last looked at
+        double largest_size = 0.0;               // of it
         std::vector<GradientSums<Real>> sums{};  // of an adjoint run
     };
     State start(double dt) const;
@@ -98,7 +103,9 @@ class Simulation {
 
   private:
     enum class Direction { forward, adjoint };
-    void couple(State& state, std::size_t m, bool first) const;
+    using Moment = Stiffness<Real>::Moment;
+    void force(State& state, std::size_t m, const std::vector<Sources>& sources, Index stride, Moment moment) const;
+    void couple(State& state, std::size_t m, bool first, Moment moment) const;
     void step(State& state, Direction direction, const std::vector<Sources>& sources, Index stride) const;
     double sample_velocity(const State& state, std::size_t k, const Receivers& from, Index row) const;
     void sample_before(const State& state, const Forward& run) const;
@@ -113,11 +120,17 @@ class Simulation {
         double total() const { return kinetic + potential; }
     };
     Energy energy(const State& state) const;
-    void check_finite(State& state) const;
+    Energy medium_energy(const State& state, std::size_t m, const AlignedVector<Real>& before) const;
+    Energy coupled_energy(const State& state, const std::vector<AlignedVector<Real>>& before) const;
+    void find_largest(State& state, bool& finite) const;
+    bool any_rank(bool here) const;
+    bool stops(bool cancelled, const Watch& watch) const;
+    void look(State& state, bool cancelled) const;
     void check_energy(State& state, bool silent) const;
     [[noreturn]] void fail(const State& state, const std::string& what) const;
 
     Mesh mesh_;
+    const Ranks* ranks_;
     std::vector<std::unique_ptr<Medium<Real>>> media_;
     Coupling coupling_;
 };

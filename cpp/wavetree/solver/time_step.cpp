@@ -39,28 +39,22 @@ double last_component(const std::vector<double>& alpha, const std::vector<double
 
 using Vector = EigenProblem::Vector;
 
-double dot(const Vector& x, const Vector& y) {
-    double sum = 0.0;
-    for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
-    return sum;
-}
-
 class Lanczos {
   public:
     Lanczos(const EigenProblem& problem, Vector start)
         : problem_(problem), v_(std::move(start)), weighted_(v_.size()), old_(v_.size()), next_(v_.size()) {
         problem_.weigh(v_, weighted_);
-        scale(1.0 / std::sqrt(dot(v_, weighted_)));
+        scale(1.0 / std::sqrt(dot(v_, weighted_, problem_.ranks)));
     }
 
     // One step; returns the new diagonal entry, `beta` the new off-diagonal one.
     double step(double& beta) {
         problem_.apply(v_, next_);
-        const double alpha = dot(next_, weighted_);
+        const double alpha = dot(next_, weighted_, problem_.ranks);
         for (std::size_t i = 0; i < v_.size(); ++i) next_[i] -= alpha * v_[i] + beta * old_[i];
         std::swap(old_, v_), std::swap(v_, next_);
         problem_.weigh(v_, weighted_);
-        beta = std::sqrt(std::max(0.0, dot(v_, weighted_)));
+        beta = std::sqrt(std::max(0.0, dot(v_, weighted_, problem_.ranks)));
         if (beta > 0.0) scale(1.0 / beta);
         return alpha;
     }
@@ -76,6 +70,13 @@ class Lanczos {
 };
 
 }  // namespace
+
+double dot(const Vector& x, const Vector& y, const Ranks* ranks) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
+    if (ranks) ranks->sum(&sum, 1);
+    return sum;
+}
 
 double largest_eigenvalue(const EigenProblem& problem, Vector start) {
     constexpr int min_steps = 12, max_steps = 80;
@@ -94,41 +95,43 @@ double largest_eigenvalue(const EigenProblem& problem, Vector start) {
     return bound;
 }
 
-EigenProblem stiffness_problem(const Stiffness<double>& stiffness, const std::vector<double>& mass,
-                               const std::vector<char>& free) {
+EigenProblem stiffness_problem(const Stiffness<double>& stiffness, const PlaceData& places, const Ranks* ranks) {
     const int n = stiffness.n_components();
-    const auto weigh = [&, n](Vector& x, Vector& out) {
+    const auto weigh = [&stiffness, places, n](Vector& x, Vector& out) {
         std::fill(out.begin(), out.end(), 0.0);
         for (int c = 0; c < n; ++c)
-            for (std::size_t p = 0, i = stiffness.value_at(0, c); p < mass.size(); ++p, ++i) out[i] = mass[p] * x[i];
+            for (std::size_t p = 0, i = stiffness.value_at(0, c); p < places.mass.size(); ++p, ++i)
+                if (places.owned[p]) out[i] = places.mass[p] * x[i];
     };
-    const auto apply = [&, n](Vector& x, Vector& out) {
+    const auto apply = [&stiffness, places, n](Vector& x, Vector& out) {
         stiffness.spread(x.data());
         std::fill(out.begin(), out.end(), 0.0);
         stiffness.apply(x.data(), out.data());
         for (int c = 0; c < n; ++c)
-            for (std::size_t p = 0, i = stiffness.value_at(0, c); p < mass.size(); ++p, ++i)
-                out[i] = free[p] ? out[i] / mass[p] : 0.0;
+            for (std::size_t p = 0, i = stiffness.value_at(0, c); p < places.mass.size(); ++p, ++i)
+                out[i] = places.free[p] ? out[i] / places.mass[p] : 0.0;
     };
-    return {apply, weigh};
+    return {apply, weigh, ranks};
 }
 
 Vector rough_field(const Stiffness<double>& stiffness, const std::vector<char>& free,
-                   const std::vector<double>& coordinates) {
-    const std::size_t dim = coordinates.size() / free.size(), n = stiffness.n_components();
-    std::vector<double> low(dim, 1e300), high(dim, -1e300);
+                   const std::vector<double>& coordinates, const Ranks* ranks) {
+    const std::size_t dim = free.empty() ? 0 : coordinates.size() / free.size(), n = stiffness.n_components();
+    double high[3], low[3];  // of the coordinates, and of their negatives
+    for (int d = 0; d < 3; ++d) high[d] = low[d] = -1e300;
     for (std::size_t i = 0; i < coordinates.size(); ++i) {
-        low[i % dim] = std::min(low[i % dim], coordinates[i]);
         high[i % dim] = std::max(high[i % dim], coordinates[i]);
+        low[i % dim] = std::max(low[i % dim], -coordinates[i]);
     }
+    if (ranks) ranks->max(high, 3), ranks->max(low, 3);
     // Rough enough to hold the shortest waves of the mesh, smooth enough to forgive rounding.
     Vector field(static_cast<std::size_t>(stiffness.size()));
     for (std::size_t p = 0; p < free.size(); ++p)
         for (std::size_t c = 0; c < n; ++c) {
             double phase = 0.5 + 1.1 * static_cast<double>(c);
             for (std::size_t d = 0; d < dim; ++d)
-                phase += (1299.7 + 433.3 * static_cast<double>(d)) * (coordinates[p * dim + d] - low[d]) /
-                         (high[d] - low[d]);
+                phase += (1299.7 + 433.3 * static_cast<double>(d)) * (coordinates[p * dim + d] + low[d]) /
+                         (high[d] + low[d]);
             field[stiffness.value_at(static_cast<Index>(p), static_cast<int>(c))] = free[p] ? std::sin(phase) : 0.0;
         }
     return field;

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,18 @@ from wavetree.benchmark.meshes import VP, absorbing, case_mesh, inner_size
 from wavetree.benchmark.table import Figure, Report
 from wavetree.config import Configuration, configuration
 from wavetree.errors import unknown_name
+from wavetree.mesh import Mesh
+from wavetree.ranks import ranks_of
 from wavetree.simulation import WaveformSimulationConfiguration
-from wavetree.simulation.core import PRECISIONS, default_instruction_set, instruction_sets, make_core
+from wavetree.simulation.boundary import Absorbing
+from wavetree.simulation.core import (
+    PRECISIONS,
+    Core,
+    default_instruction_set,
+    instruction_sets,
+    make_core,
+    make_core_over_ranks,
+)
 from wavetree.simulation.machine import MachineRates, measure_machine
 from wavetree.simulation.medium import medium
 from wavetree.simulation.simulation import Simulation
@@ -28,7 +39,7 @@ from wavetree.survey.receiver.receiver import Receiver
 from wavetree.survey.source import cartesian
 from wavetree.survey.stf import Ricker
 
-__all__ = ["Settings", "TimedRun", "run_benchmark"]
+__all__ = ["RanksRun", "Settings", "TimedRun", "run_benchmark"]
 
 _log = logging.getLogger("wavetree")
 
@@ -116,8 +127,7 @@ class TimedRun:
     ) -> None:
         conditions, precision, threads = (absorbing(case.dim),), settings.precision, settings.threads
         mesh = medium(case_mesh(case.dim, n, variant, case.solid), ORDER)
-        events = variant == "events"
-        self.core = make_core(mesh, conditions, precision, threads, settings.instruction_set, events)
+        self.core = self._make_core(mesh, conditions, settings, variant == "events")
         n_fields = self.core.compiled.n_fields
         self.n_points = n_fields * self.core.medium_mesh.nelem * (ORDER + 1) ** case.dim
         # Far below the largest stable step, which would take long to find.
@@ -138,15 +148,22 @@ class TimedRun:
         self._n_steps, self._run = n_steps, self.simulation.forward_run(n_steps, None, None)
         # No field at rest: products with numbers that are too small for normal ones take many times as long.
         noise = np.random.default_rng(0).standard_normal(self.core.compiled.n_values)
-        self._noise = np.stack([1e-3 * noise, np.zeros_like(noise)]).astype(precision)
+        self.noise = np.stack([1e-3 * noise, np.zeros_like(noise)]).astype(precision)
         self.state = self.start()
         self._steps = 2
+
+    def _make_core(
+        self, mesh: Mesh, conditions: tuple[Absorbing, ...], settings: Settings, events: bool
+    ) -> Core:
+        return make_core(
+            mesh, conditions, settings.precision, settings.threads, settings.instruction_set, events
+        )
 
     def start(self) -> Any:
         """Return the state from which steps are timed: noise that stands still."""
         state = self._run.start()
         for field in range(self.core.compiled.n_fields):
-            self.core.compiled.load(state, self._noise, field)
+            self.core.compiled.load(state, self.noise, field)
         return state
 
     def advance(self, n_steps: int) -> float:
@@ -165,6 +182,49 @@ class TimedRun:
     def turn(self) -> float:
         """Return the seconds that a step takes, from as many as `calibrate` found."""
         return self.advance(self._steps)
+
+
+class RanksRun(TimedRun):
+    """A case whose elements the ranks of a communicator share; every rank makes the same calls.
+
+    Parameters
+    ----------
+    case, n, variant, settings
+        As for `TimedRun`.
+    comm
+        An mpi4py communicator.
+    """
+
+    def __init__(self, case: Case, n: int, variant: str, settings: Settings, comm: Any) -> None:
+        self._ranks = ranks_of(comm)
+        super().__init__(case, n, variant, settings)
+        self.clock = time.perf_counter
+
+    def _make_core(
+        self, mesh: Mesh, conditions: tuple[Absorbing, ...], settings: Settings, events: bool
+    ) -> Core:
+        return make_core_over_ranks(
+            mesh, conditions, settings.precision, settings.threads, settings.instruction_set, self._ranks
+        )
+
+    def start(self) -> Any:
+        """Return the state from which steps are timed: noise, the same by however many ranks."""
+        state = self._run.start()
+        self.core.compiled.set_field(state, 0, self._by_dof, False)
+        return state
+
+    @cached_property
+    def _by_dof(self) -> np.ndarray:
+        """Noise (n_dofs, n_components) at this rank's degrees of freedom."""
+        core, part = self.core, self.core.parts[0]
+        whole = core.element_dofs(0)
+        if core.share is not None:
+            whole = whole[core.share.of_part(part).own]
+        number = np.empty(core.compiled.n_dofs(0), dtype=np.int64)
+        number[np.asarray(core.compiled.element_dofs(0))] = whole
+        shape = (int(core.element_dofs(0).max()) + 1, core.compiled.n_components(0))
+        noise = 1e-3 * np.random.default_rng(0).standard_normal(shape)
+        return noise[number].astype(core.precision)
 
 
 def run_benchmark(cases: Iterable[Case], settings: Settings) -> Report:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
 from wavetree.data.event_data import EventData
-from wavetree.data.resample import interpolation_matrix
+from wavetree.data.resample import SampleAxis, interpolation_matrix
 from wavetree.survey.receiver.cartesian import Point2D, Point3D
-from wavetree.survey.transducer import Transducer
+from wavetree.survey.receiver.receiver import Receiver
+from wavetree.survey.transducer import Transducer, TransducerReceiver
 
-__all__ = ["TransducerRecords"]
+__all__ = ["EventRecords", "TransducerRecords", "check_delays"]
+
+# What any other receiver is to the map: one point that counts once and at once. Where it stands is not asked.
+_POINT = Transducer("point", points=((0.0, 0.0),), weights=(1.0,), delays=(0.0,))
 
 
 class TransducerRecords:
@@ -165,6 +169,104 @@ class TransducerRecords:
                 f"values has shape {given.shape}; expected ({rows}, n_components, {self._n_samples})."
             )
         return given
+
+
+class EventRecords:
+    """The map from what a simulation records at the points of an event to the records of its receivers.
+
+    Parameters
+    ----------
+    receivers
+        Receivers of the event, transducers among them or not.
+    axis
+        Samples of the records.
+
+    Raises
+    ------
+    ValueError
+        If a delay is longer than the records.
+
+    Notes
+    -----
+    Without transducers it is the identity.
+    """
+
+    def __init__(self, receivers: Sequence[Receiver], axis: SampleAxis) -> None:
+        check_delays(receivers, axis)
+        self._receivers, self._axis = list(receivers), axis
+        self._is_identity = not any(isinstance(r, TransducerReceiver) for r in receivers)
+        self._maps: dict[str, TransducerRecords] = {}
+
+    def combine(self, data: EventData) -> EventData:
+        """Return the records of the receivers.
+
+        Parameters
+        ----------
+        data
+            Records of all points, in the order of `Event.points`.
+
+        Raises
+        ------
+        ValueError
+            If they are those of other points or sampled otherwise.
+        """
+        if self._is_identity:
+            return data
+        points = [point.name for receiver in self._receivers for point in receiver.points()]
+        if data.receiver_names != points or data.axis != self._axis:
+            raise ValueError(
+                f"data of {data.event_name!r} has {len(data.receivers)} receivers and {data.axis.npts} "
+                f"samples; expected the {len(points)} points of the event's receivers in their order and "
+                f"{self._axis.npts} samples."
+            )
+        records = {field: self._map(field).combine(values) for field, values in data.data.items()}
+        start, rate = self._axis.start_time_in_seconds, self._axis.sampling_rate_in_hertz
+        return EventData(data.event_name, self._receivers, records, start, rate, data.sources)
+
+    def spread(self, adjoint_sources: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Apply the transpose of `combine`.
+
+        Parameters
+        ----------
+        adjoint_sources
+            f† of the receivers by field (n_receivers, n_components, n_samples).
+
+        Returns
+        -------
+        dict
+            f† of the points by field (n_points, n_components, n_samples).
+
+        Raises
+        ------
+        ValueError
+            If a shape is another.
+        """
+        if self._is_identity:
+            return dict(adjoint_sources)
+        return {field: self._map(field).spread(values) for field, values in adjoint_sources.items()}
+
+    def _map(self, field: str) -> TransducerRecords:
+        """The map of one field: other receivers may record others."""
+        if field not in self._maps:
+            recording = [r for r in self._receivers if field in r.fields]
+            parts = [r.transducer if isinstance(r, TransducerReceiver) else _POINT for r in recording]
+            rate = self._axis.sampling_rate_in_hertz
+            self._maps[field] = TransducerRecords(parts, rate, self._axis.npts)
+        return self._maps[field]
+
+
+def check_delays(receivers: Sequence[Receiver], axis: SampleAxis) -> None:
+    """Raise ValueError if a transducer's delay is longer than its records."""
+    lasting = axis.end_time_in_seconds - axis.start_time_in_seconds
+    for receiver in receivers:
+        if (
+            isinstance(receiver, TransducerReceiver)
+            and (longest := max(receiver.transducer.delays)) > lasting
+        ):
+            raise ValueError(
+                f"receiver {receiver.name!r}: a delay is {longest:g} s, but records last {lasting:g} s; "
+                "expected longer records or shorter delays."
+            )
 
 
 def _shift(samples: float, n_samples: int) -> csr_array:

@@ -61,7 +61,6 @@ class Branches:
         ConflictError
             If there are overrides and another process has begun it meanwhile.
         """
-        self._project.sites.check(self._problems.configuration(name).job_submission.site_name)
         node = self._root(name, overrides or {})
         try:
             record = self._store.add_iteration(name, None, node.to_document())
@@ -124,10 +123,11 @@ class Branches:
         _log.info("Iteration %d of %r has other settings: %s.", newest.id, name, ", ".join(overrides))
 
     def _root(self, name: str, overrides: Overrides, replaced: int | None = None) -> Node:
+        own, configuration = NodeSettings(), self._problems.configuration(name)
+        settings, _, _ = changed_settings(configuration, own, overrides)
+        self._check_site(settings.apply(configuration))
         self._problems.settle(name, besides=replaced)
         self._keep_mesh(overrides)
-        own = NodeSettings()
-        settings, _, _ = changed_settings(self._problems.configuration(name), own, overrides)
         if settings != own:
             self._problems.settle(name, settings, besides=replaced)
         return replace(first_node(time.time()), settings=settings)
@@ -141,6 +141,7 @@ class Branches:
         settings, changed, needs_base = changed_settings(
             own, parent.settings, self._named(overrides, parent.settings.apply(own), before)
         )
+        self._check_site(settings.apply(own))
         if needs_base:
             settings = _with_base(self._project, self._problems, name, settings, parent)
         self._problems.settle(name, settings, before, replaced)
@@ -160,6 +161,9 @@ class Branches:
         named = [name for name in known if name not in held_out]
         others = {name: value for name, value in overrides.items() if name != "events"}
         return others if named in ([], list(events)) else {**others, "events": tuple(named)}
+
+    def _check_site(self, configuration: InverseProblemConfiguration) -> None:
+        self._project.sites.check(configuration.job_submission.site_name)
 
     def _keep_mesh(self, overrides: Overrides) -> None:
         """Store the inversion mesh of a mapping, which the settings name by its digest."""

@@ -82,7 +82,7 @@ class Disposables:
     def _orphans(self) -> Iterable[Path]:
         """Tasks can be told from orphans only where all inverse problems can be made ready."""
         orphans = Orphans(self._project.path, self._project.store)
-        found = [*orphans.temporary(), *orphans.unmentioned()]
+        found = [*orphans.temporary(), *orphans.unmentioned(), *orphans.finished_jobs()]
         try:
             needed = {digest for name in self._begun for digest in self._needed_tasks(name)}
         except ConflictError as error:

@@ -33,7 +33,12 @@ from wavetree.project.pipeline import (
     Resources,
     check_receiver_field,
 )
-from wavetree.project.setup import SimulationSetup, resolve_instruction_set, resolve_storage
+from wavetree.project.setup import (
+    SimulationSetup,
+    resolve_instruction_set,
+    resolve_lanes,
+    resolve_storage,
+)
 from wavetree.simulation.configuration import MeshReference, WavefieldCompression
 from wavetree.simulation.illumination_task import IlluminationTask
 from wavetree.simulation.time_axis import TimeAxis, maximum_time_step
@@ -63,6 +68,8 @@ class FixedParts:
         Content of everything that results depend on, by what users read.
     validation
         Names of the events that are not inverted.
+    events_in_lanes
+        Whether events run in lanes.
     """
 
     mesh: str
@@ -72,6 +79,7 @@ class FixedParts:
     storage: dict[str, Any]
     digests: dict[str, str]
     validation: list[str] = field(default_factory=list)
+    events_in_lanes: bool = False
 
     def check(self, current: Mapping[str, str], name: str) -> None:
         """Raise ConflictError if something that results depend on has changed since."""
@@ -123,6 +131,9 @@ def settled_parts(
         project.store, project.meshes, setup, selected, _compression(configuration, settings)
     )
     _log.info("Gradients of %r: %s an event.", configuration.name, storage)
+    batch = configuration.batch
+    n_events = len(selected) if batch is None else min(batch.initial_batch_size, len(selected))
+    lanes = resolve_lanes(project.store, project.meshes, setup, n_events, storage)
     return FixedParts(
         mesh=setup.mesh_digest,
         conditions=[condition.to_dict() for condition in setup.boundary_conditions],
@@ -131,6 +142,7 @@ def settled_parts(
         storage=storage.to_dict(),
         digests=_digests(project, configuration, everything),
         validation=[str(event.event_name) for event in validation],
+        events_in_lanes=lanes,
     )
 
 
@@ -274,6 +286,7 @@ class InverseProblem:
             boundary_conditions=tuple(wavetree.config.load(self.fixed.conditions)),
             time_axis=TimeAxis(**self.fixed.time_axis),
             instruction_set=resolve_instruction_set(self.project.store),
+            events_in_lanes=self.fixed.events_in_lanes,
         )
 
     @property

@@ -29,6 +29,7 @@ _DROPS_HISTORY = {
 _KEEPS_HISTORY = {
     "wavefield_compression": "wavefield compression",
     "validation_events": "validation events",
+    "job_submission": "site",
 }
 # The model vector belongs to a prior and a mapping: with others, the parent's model becomes the prior.
 _NEEDS_BASE = ("prior_model", "mapping")
@@ -98,11 +99,8 @@ def changed_settings(
     """
     known = {**_DROPS_HISTORY, **_KEEPS_HISTORY}
     for name in overrides:
-        if name in ("name", "job_submission"):
-            raise ValueError(
-                f"{name} cannot be changed for one iteration; the name belongs to the whole tree, and where "
-                "the work runs is changed with p.inversions.set_job_submission_configuration."
-            )
+        if name == "name":
+            raise ValueError("name cannot be changed for one iteration; it belongs to the whole tree.")
         if name not in known:
             raise unknown_name("setting of an iteration", name, known)
     parent = settings.apply(configuration)

@@ -10,6 +10,7 @@ from wavetree.mesh.gradient import density_mesh, gradient_mesh
 from wavetree.mesh.mesh import Mesh
 from wavetree.mesh.quality import MeshQuality
 from wavetree.mesh.report import MeshReport
+from wavetree.mesh.ring import cap_mesh, ring_mesh, sector_mesh
 
 __all__ = [
     "DofMap",
@@ -18,6 +19,7 @@ __all__ = [
     "MeshReport",
     "MeshResolution",
     "box_mesh",
+    "cap_mesh",
     "density_mesh",
     "disc_mesh",
     "extract_model_to_regular_grid",
@@ -25,4 +27,6 @@ __all__ = [
     "mesh_from_domain",
     "read_mesh_file",
     "resolved_frequency",
+    "ring_mesh",
+    "sector_mesh",
 ]

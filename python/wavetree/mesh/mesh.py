@@ -293,7 +293,11 @@ class Mesh:
         wanted = finite_array("positions", positions)
         if wanted.ndim != 2 or wanted.shape[1] != self.dim:
             raise ValueError(f"positions has shape {wanted.shape}; expected (n, {self.dim}).")
-        element, reference = _core.locate(self._points, self._connectivity, self._shape_order, wanted)
+        kept = self._geometry.get(("locator", 0))
+        if kept is None:
+            kept = _core.Locator(self._points, self._connectivity, self._shape_order)
+            self._geometry["locator", 0] = kept
+        element, reference = kept.locate(wanted)
         return np.asarray(element), np.asarray(reference)
 
     def project_onto_side_set(self, point: Any, direction: Any, side_set_name: str) -> np.ndarray:

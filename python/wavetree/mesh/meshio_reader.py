@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wavetree.mesh.abaqus_surfaces import read_surfaces
 from wavetree.mesh.file_content import FileCells, FileContent
 
 __all__ = ["FORMATS", "read_with_meshio", "required"]
@@ -50,7 +51,7 @@ def read_with_meshio(path: Path) -> FileContent:
     -----
     Element blocks are Gmsh's physical groups of cells, or Abaqus' element sets; where sets overlap, a cell
     belongs to the smallest that holds it. Side sets are Gmsh's physical groups of facets, Abaqus' element
-    sets of facets and its node sets.
+    sets of facets, its element-based surfaces and its node sets.
     """
     raw = getattr(required("meshio"), FORMATS[path.suffix.lower()]).read(str(path))
     dim = 3 if any(cells.type.startswith("hexahedron") for cells in raw.cells) else 2
@@ -74,10 +75,15 @@ def read_with_meshio(path: Path) -> FileContent:
         )
         for k, one in enumerate(raw.cells)
     )
+    side_sets: dict[str, np.ndarray] = {}
+    if FORMATS[path.suffix.lower()] == "abaqus":
+        side_sets, left_out = read_surfaces(path, [(cells.type, cells.data.shape[1]) for cells in raw.cells])
+        more += left_out
     return FileContent(
         points=np.asarray(raw.points, dtype=np.float64),
         cells=cells,
         block_names=names,
+        side_sets=side_sets,
         point_sets={name: np.asarray(v, dtype=np.int64) for name, v in raw.point_sets.items()},
         fields=fields,
         notes=(*notes, *more),

@@ -93,6 +93,6 @@ class Model(ABC):
         Raises
         ------
         ValueError
-            If the model is not defined at a position, or is anisotropic.
+            If the model is not defined at a position, or for what `effective_medium` refuses.
         """
         return effective_medium(self.evaluate(coordinates), weights, coordinates.shape[-1])

@@ -8,7 +8,6 @@ by row.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 __all__ = [
     "PAIRS",
@@ -72,6 +71,9 @@ def rotation_matrix(orientation: np.ndarray) -> np.ndarray:
     if len(orientation) == 1:
         c, s = np.cos(orientation[0]), np.sin(orientation[0])
         return np.moveaxis(np.array([[c, -s], [s, c]]), (0, 1), (-2, -1))
+    # Its import takes a sixth of that of all else, and few media are turned.
+    from scipy.spatial.transform import Rotation
+
     vectors = np.moveaxis(orientation, 0, -1)
     matrices = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix()
     return np.asarray(matrices).reshape(*vectors.shape, 3)

@@ -23,6 +23,7 @@ _PATTERNS = {
     "simulations": "results/*",
     "misfits": "adjoint_sources/*",
     "inversions": "inversions/*",
+    "jobs": "jobs/*",
     "database": "wavetree.sqlite*",
     "other": "*",
 }
@@ -55,7 +56,8 @@ class DiskUse:
     ----------
     kinds
         By kind. Simulations are records, output and logs; wavefields and checkpoints are what gradients are
-        computed from; "other" are volume models, external data and files that are not the project's.
+        computed from; jobs are what sites keep of them; "other" are volume models, external data and files
+        that are not the project's.
     disposable
         What `Inversions.delete_disposable_files` would delete, counted among the kinds too.
     """

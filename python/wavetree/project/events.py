@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from wavetree.domain import BoxDomain
@@ -106,7 +106,7 @@ def check_positions(event: Event, domain: BoxDomain) -> None:
             f"event {event.event_name!r} has {event.dim} dimensions, the domain {domain.dim}; give "
             "sources and receivers of the domain's."
         )
-    places: dict[str, tuple[Any, ...]] = {"source": event.sources, "receiver": event.receivers}
+    places: dict[str, Sequence[Any]] = {"source": event.sources, "receiver": event.points}
     for kind, points in places.items():
         for index, point in enumerate(points):
             if not isinstance(point, (PointSource, PointReceiver)):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
+from wavetree.data.event_data import EventData
+from wavetree.data.transducer_records import EventRecords
+from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.project.pipeline import MisfitProblem, read_event_data
 from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.storage_plan import StoragePlan
@@ -70,9 +74,24 @@ def _misfits(
             event_name=given.event_name,
         )
         observed = read_event_data(problem.observed[name].file)
-        misfit = problem.misfit_configuration
+        misfit = _EventMisfit(problem.misfit_configuration, task.records())
         result.append(SimulationMisfit(simulation, observed, misfit, storage, parameters))
     return result
+
+
+@dataclass(frozen=True)
+class _EventMisfit:
+    """The misfit of an event by the records of a simulation, in which transducers are points."""
+
+    misfit: MisfitConfiguration
+    records: EventRecords
+
+    def evaluate(
+        self, synthetic: EventData, observed: EventData
+    ) -> tuple[float, dict[str, np.ndarray], bool]:
+        """Return misfit, adjoint sources and whether the records are equal; see `MisfitConfiguration`."""
+        misfit, adjoint_sources, identical = self.misfit.evaluate(self.records.combine(synthetic), observed)
+        return misfit, self.records.spread(adjoint_sources), identical
 
 
 def _say_cost(misfits: list[SimulationMisfit], n_approximations: int) -> None:

@@ -78,9 +78,10 @@ class Inversions:
         **overrides
             Settings of the new iteration and those that follow from it, by the configuration's field:
             ``events``, ``misfit_configuration``, ``frequency_band``, ``mapping``, ``preconditioner``,
-            ``method``, ``batch``, ``validation_events``, ``wavefield_compression`` or ``prior_model``; all
-            others are those of the preceding iteration. Without `preceding_iteration_id` they change those of
-            the newest iteration if it has not been begun. ``events=None`` takes all that the project has.
+            ``method``, ``batch``, ``validation_events``, ``wavefield_compression``, ``job_submission`` or
+            ``prior_model``; all others are those of the preceding iteration. Without
+            `preceding_iteration_id` they change those of the newest iteration if it has not been begun.
+            ``events=None`` takes all that the project has.
 
         Raises
         ------
@@ -342,7 +343,8 @@ class Inversions:
 
         Wavefields, simulations and meshes go; models, gradients and figures stay, and so does everything
         that an open iteration or a running process needs, and every simulation with a name of its own.
-        Orphans are temporary files of killed processes, and what belonged to iterations that were deleted.
+        Orphans are temporary files of killed processes, what sites keep of jobs that have ended, and what
+        belonged to iterations that were deleted.
 
         Parameters
         ----------
@@ -398,7 +400,7 @@ class Inversions:
     def set_job_submission_configuration(
         self, inverse_problem_configuration: Any, job_submission: SiteConfig
     ) -> None:
-        """Change where and how the simulations of an inverse problem run; results do not depend on it."""
+        """Change where the simulations of an inverse problem run but in branches that say it themselves."""
         name = self._name(inverse_problem_configuration)
         self._project.sites.check(job_submission.site_name)
         changed = dataclasses.replace(self._configuration(name), job_submission=job_submission)

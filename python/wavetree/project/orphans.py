@@ -18,7 +18,11 @@ from pathlib import Path
 from wavetree.arrays import TEMPORARY, read_arrays
 from wavetree.project.disk_use import FileCount, size_of
 from wavetree.project.store import Store
+from wavetree.simulation.restart import RESTART
+from wavetree.sites.folder import JobFolder
 from wavetree.sites.once import LOCK
+from wavetree.sites.pool import LIMITS, Pool
+from wavetree.sites.slurm import MEMBERS
 
 __all__ = ["Orphans", "delete"]
 
@@ -57,7 +61,8 @@ class Orphans:
     -----
     Orphans are temporary files whose writer has died; and, once they are a minute old, meshes and folders of
     iterations that the database does not mention, and results of tasks that are neither mentioned nor
-    `needed`, with the misfits and gradients that came from them. Volume models and external data are kept.
+    `needed`, with the misfits and gradients that came from them; what sites keep of jobs whose results were
+    taken over; and restart files of runs that are done. Volume models and external data are kept.
     """
 
     def __init__(self, folder: Path, store: Store) -> None:
@@ -80,6 +85,28 @@ class Orphans:
         known = {f"{problem}/{number:04d}" for problem, number, _ in self._store.iteration_ids()}
         nodes = sorted(self._folder.glob("inversions/*/*"))
         return _old([*meshes, *(node for node in nodes if f"{node.parent.name}/{node.name}" not in known)])
+
+    def finished_jobs(self) -> list[Path]:
+        """Return folders of job arrays and queues that nothing is left of, and restart files of done runs."""
+        folders = sorted(self._folder.glob("jobs/*/*"))
+        arrays = [one for one in folders if (one / MEMBERS).is_file() and not self._is_used(one)]
+        queues = [one for one in folders if (one / LIMITS).is_file() and Pool(one).is_idle]
+        restarts = sorted(self._folder.glob(f"results/*/*/{RESTART}"))
+        done = [file for file in restarts if self._status(file.parent.name) == "done"]
+        return _old([*arrays, *queues, *done])
+
+    def _is_used(self, array: Path) -> bool:
+        """Whether a job of an array may still run, or has failed, which what it printed may explain."""
+        for name in (Path(line).name for line in (array / MEMBERS).read_text().splitlines()):
+            if self._status(name) in ("issued", "failed"):
+                found = JobFolder.read(self._folder / "results" / name[:2] / name)
+                if found is not None and found.place.get("array") == array.name:
+                    return True
+        return False
+
+    def _status(self, task: str) -> str | None:
+        record = self._store.find_task(task)
+        return None if record is None else record.status
 
     def unneeded(self, needed: Collection[str]) -> list[Path]:
         """Return folders of tasks and files of misfits that nothing refers to.

@@ -298,7 +298,7 @@ class Pipeline:
     def illumination_tasks(self) -> dict[str, IlluminationTask]:
         """The runs that leave the illumination, by event name."""
         return {
-            name: IlluminationTask(replace(forward, storage=None))
+            name: IlluminationTask(replace(forward, storage=None, events_in_lanes=False))
             for name, forward in self.problem.forward_tasks.items()
         }
 

@@ -24,11 +24,12 @@ from wavetree.project.inversions import Inversions
 from wavetree.project.log import show_log
 from wavetree.project.pipeline import MisfitProblem, Pipeline, Resources
 from wavetree.project.runner import Runner
-from wavetree.project.setup import MeshFiles
+from wavetree.project.setup import MeshFiles, keep_speeds, resolve_speeds
 from wavetree.project.simulations import Simulations
 from wavetree.project.sites import Sites
 from wavetree.project.store import Store
 from wavetree.project.waveforms import Waveforms
+from wavetree.simulation.speeds import SpeedTable
 from wavetree.simulation.task import make_control
 from wavetree.sites.settings import SiteSettings
 from wavetree.survey.event import EventCollection
@@ -138,6 +139,7 @@ class Project:
         project._open(path)
         for entity in first:
             project.entities.add(entity)
+        resolve_speeds(project.store)
         return project
 
     def _open(self, path: Path) -> None:
@@ -235,6 +237,10 @@ class Project:
                 "pass its name, or add it with p.add_to_project(configuration, overwrite=True)."
             )
         return stored
+
+    def set_speeds(self, table: SpeedTable) -> None:
+        """Keep another table of speeds, by which is chosen what runs in lanes; what was chosen stays."""
+        keep_speeds(self.store, table)
 
     def disk_use(self) -> DiskUse:
         """Return what the project's files take by kind; it prints as a table."""

@@ -11,20 +11,21 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wavetree.errors import SimulationFailed, WavetreeError
+from wavetree.project.active_task import ActiveTask, in_jobs, refuse_too_long
 from wavetree.project.progress_table import ProgressTable
 from wavetree.project.sites import Sites
 from wavetree.project.store import Store, TaskRecord
 from wavetree.project.task_state import Task, TaskState
 from wavetree.simulation.cost import cost_of
+from wavetree.simulation.restart import reached
 from wavetree.sites.folder import JobFolder, StoredTask
 from wavetree.sites.local import LocalSite
 from wavetree.sites.once import has_outputs
-from wavetree.sites.protocol import Job, JobStatus, Site, Work
+from wavetree.sites.protocol import Job, JobStatus, Site
 
 __all__ = ["Runner", "Task", "TaskState"]
 
@@ -32,23 +33,9 @@ _RETRIES = 3
 _CANCEL_SECONDS = 10.0
 _BAR_SECONDS = 0.2
 _SLICE_SECONDS = 0.25
+_LEAST_PROGRESS = 0.01
 _SHARED_SECONDS = 0.05  # that one of several sites is waited for at a time
 _log = logging.getLogger("wavetree")
-
-
-@dataclass
-class _Active:
-    """A task that a site has; `followers` are the same task with other outputs, asked for meanwhile."""
-
-    task: Task
-    site: Site
-    threads: int
-    wall_time: float | None
-    attempts: int = 1
-    followers: list[Task] = field(default_factory=list)
-
-    def will_make(self, task: Task) -> bool:
-        return any(set(task.outputs) <= set(one.outputs) for one in (self.task, *self.followers))
 
 
 class Runner:
@@ -71,8 +58,9 @@ class Runner:
         self.results = results
         self.site = site
         self.sites = sites
-        self._active: dict[str, _Active] = {}
+        self._active: dict[str, ActiveTask] = {}
         self._lost: dict[str, TaskState] = {}  # by label, as they ended, until they are issued again
+        self._stopped: set[str] = set()  # jobs that were asked to stop
         self._ended = 0  # how many have left `_active` so far
         self._slice_end = math.inf
         self._cut_short = False
@@ -103,7 +91,7 @@ class Runner:
         if self.is_done(task):
             return TaskState("done", 1.0)
         if digest in self._active:
-            status = self._active[digest].site.status(digest)
+            status = self._active[digest].status
             state = "running" if status.finished else status.state
             return TaskState(state, status.progress, status.message, status.started)
         record = self.store.find_task(digest)
@@ -165,10 +153,10 @@ class Runner:
             if active is None:
                 site = self._place(task, site_name, threads)
                 limit = site.wall_time_in_seconds if wall_time is None else wall_time
-                fresh[task.digest()] = _Active(task, site, threads, limit)
+                fresh[task.digest()] = ActiveTask(task, site, threads, limit)
             elif not active.will_make(task):
                 active.followers.append(task)
-        _refuse_too_long(fresh.values())
+        refuse_too_long(fresh.values())
         issued = [TaskRecord(d, a.task.kind, a.task.label, "issued", 1) for d, a in fresh.items()]
         self.store.set_tasks(issued)
         self._submit(list(fresh.values()))
@@ -195,24 +183,29 @@ class Runner:
         for task in tasks:
             record = None if task.digest() in self._active else self.store.find_task(task.digest())
             found = JobFolder.read(self.folder(task)) if record and record.status == "issued" else None
-            if record is not None and found is not None and found.job.key == task.digest():
+            if record is not None and found is not None and self._is_in(task, found.job):
                 sites[found.site] = sites.get(found.site) or self.sites.outer(found.site)
-                sites[found.site].attach(found)
+                if found.job.key not in {active.job for active in self._active.values()}:
+                    sites[found.site].attach(found)
                 number[found.site] += self._take_over(task, found.job, sites[found.site], record.attempts)
         for name, n in number.items():
             if n:
                 _log.info("%d simulations go on at site %r.", n, name)
 
+    def _is_in(self, task: Task, job: Job) -> bool:
+        return any(one.folder == self.folder(task) for one in job.work)
+
     def _take_over(self, task: Task, job: Job, site: Site, attempts: int) -> bool:
         """Take over a task that a site has; return whether it has not ended well already."""
         digest, folder = task.digest(), self.folder(task)
-        (theirs, *_) = (one.task for one in job.work)
-        if has_outputs(theirs, folder) and site.status(digest).finished:
+        (theirs,) = (one.task for one in job.work if one.folder == folder)
+        if has_outputs(theirs, folder) and site.status(job.key).finished:
             self.store.set_tasks([TaskRecord(digest, task.kind, task.label, "done", attempts)])
             return False
         covered = set(task.outputs) <= set(theirs.outputs)
         known = task if covered or not isinstance(theirs, StoredTask) else theirs.load()
-        found = _Active(known, site, job.threads, job.wall_time_in_seconds, attempts)
+        found = ActiveTask(known, site, job.threads, job.wall_time_in_seconds, attempts)
+        found.job, found.n_beside = job.key, len(job.work) - 1
         if not covered:
             found.followers.append(task)
         self._active[digest] = found
@@ -223,13 +216,11 @@ class Runner:
         records, again = [], []
         for digest in self._wait_for_end(self._active, timeout=0.0):
             active = self._active[digest]
-            status = active.site.status(digest)
-            if status.state == "failed" and status.repeatable and active.attempts <= _RETRIES:
-                _log.warning(
-                    "%s failed (attempt %d of %d), trying again: %s",
-                    active.task.label, active.attempts, _RETRIES + 1, status.message,
-                )  # fmt: skip
-                active.attempts += 1
+            status = active.end(self.folder(active.task), self._stopped)
+            if status.state == "failed" and self._tries_again(active, status):
+                again.append(active)
+                continue
+            if status.state == "queued":
                 again.append(active)
                 continue
             records.append(self._finish(active, status))
@@ -237,14 +228,33 @@ class Runner:
             self._ended += 1
             if active.followers and status.state == "done":
                 task, *others = active.followers
-                next_one = _Active(task, active.site, active.threads, active.wall_time, followers=others)
+                next_one = ActiveTask(task, active.site, active.threads, active.wall_time, followers=others)
                 self._active[digest] = next_one
                 again.append(self._active[digest])
         records += self._submit_again(again)
         if records:
             self.store.set_tasks(records)
 
-    def _submit_again(self, entries: list[_Active]) -> list[TaskRecord]:
+    def _tries_again(self, active: ActiveTask, status: JobStatus) -> bool:
+        """Whether a task that has failed is tried again: always if it has come further than before.
+
+        As each of these attempts has to do a certain part of the work, there is an end to them.
+        """
+        label, now = active.task.label, reached(self.folder(active.task))
+        if now >= active.reached + _LEAST_PROGRESS:
+            active.reached = now
+            _log.warning("%s goes on from %.0f %%: %s", label, 100.0 * now, status.message)
+            return True
+        if not status.repeatable or active.attempts > _RETRIES:
+            return False
+        _log.warning(
+            "%s failed (attempt %d of %d), trying again: %s",
+            label, active.attempts, _RETRIES + 1, status.message,
+        )  # fmt: skip
+        active.attempts += 1
+        return True
+
+    def _submit_again(self, entries: list[ActiveTask]) -> list[TaskRecord]:
         """Submit tasks that are known already; return the records of those that cannot be."""
         try:
             self._submit(entries)
@@ -371,27 +381,32 @@ class Runner:
     def _cancel(self, digests: list[str]) -> int:
         for digest in digests:
             # Nothing is tried again that the user wants to stop.
-            self._active[digest].attempts = _RETRIES + 1
+            self._active[digest].attempts, self._active[digest].reached = _RETRIES + 1, 1.0
             self._active[digest].followers.clear()
+            self._active[digest].stopped = True
+            self._stopped.add(self._active[digest].job)
         for site, keys in self._by_site(digests):
             site.cancel(keys)
         deadline = time.monotonic() + _CANCEL_SECONDS
         left = digests
         while left and time.monotonic() < deadline:
             self._wait_for_end(left, deadline - time.monotonic())
-            left = [d for d in left if not self._active[d].site.status(d).finished]
+            left = [d for d in left if not self._active[d].status.finished]
         self.poll()
         return len(digests)
 
     def _by_site(self, digests: Iterable[str]) -> list[tuple[Site, list[str]]]:
         sites: dict[int, tuple[Site, list[str]]] = {}
         for digest in digests:
-            site = self._active[digest].site
-            sites.setdefault(id(site), (site, []))[1].append(digest)
+            site, job = self._active[digest].site, self._active[digest].job
+            keys = sites.setdefault(id(site), (site, []))[1]
+            if job not in keys:
+                keys.append(job)
         return list(sites.values())
 
     def _wait_for_end(self, digests: Iterable[str], timeout: float) -> list[str]:
         """Wait until one of the tasks has ended and return those that have, at whatever sites they are."""
+        digests = list(digests)
         groups, deadline = self._by_site(digests), time.monotonic() + timeout
         if not groups:
             return self.site.wait([], timeout)
@@ -402,7 +417,7 @@ class Runner:
                 pause = 0.0 if ended or left <= 0.0 else left
                 ended += site.wait(keys, pause if len(groups) == 1 else min(pause, _SHARED_SECONDS))
             if ended or time.monotonic() >= deadline:
-                return ended
+                return [digest for digest in digests if self._active[digest].job in ended]
 
     def failures(self, tasks: Iterable[Task]) -> dict[str, str]:
         """Return {label: message with the log file} of the tasks that have failed."""
@@ -426,23 +441,15 @@ class Runner:
     def _place(self, task: Task, site_name: str, threads: int) -> Site:
         return self.site if self.sites is None else self.sites.place(site_name, cost_of(task), threads)
 
-    def _submit(self, entries: list[_Active]) -> None:
+    def _submit(self, entries: list[ActiveTask]) -> None:
         jobs: dict[int, tuple[Site, list[Job]]] = {}
-        for entry in entries:
-            job = Job(
-                key=entry.task.digest(),
-                label=entry.task.label,
-                folder=self.folder(entry.task),
-                work=(Work(entry.task, self.folder(entry.task)),),
-                threads=entry.threads,
-                wall_time_in_seconds=entry.wall_time,
-                memory_in_bytes=cost_of(entry.task).memory_in_bytes,
-            )
-            jobs.setdefault(id(entry.site), (entry.site, []))[1].append(job)
+        for first, job in in_jobs(entries, self.folder):
+            self._stopped.discard(job.key)
+            jobs.setdefault(id(first.site), (first.site, []))[1].append(job)
         for site, theirs in jobs.values():
             site.submit(theirs)
 
-    def _finish(self, active: _Active, status: JobStatus) -> TaskRecord:
+    def _finish(self, active: ActiveTask, status: JobStatus) -> TaskRecord:
         task = active.task
         state, message = status.state, status.message
         if state == "cancelled" and message:
@@ -452,17 +459,6 @@ class Runner:
         if state != "done":
             self._lost[task.label] = TaskState(state, 0.0, message)
         return TaskRecord(task.digest(), task.kind, task.label, state, active.attempts, message)
-
-
-def _refuse_too_long(entries: Iterable[_Active]) -> None:
-    for entry in entries:
-        seconds = cost_of(entry.task).seconds(entry.threads)
-        if entry.site.outlives and entry.wall_time is not None and seconds > entry.wall_time:
-            raise ValueError(
-                f"wall_time_in_seconds_per_job={entry.wall_time:g} is too short for {entry.task.label}: it "
-                f"is likely to take {seconds:.3g} s on {entry.threads} cores; allow more time, use more "
-                "cores, or make the simulation smaller."
-            )
 
 
 def _listed(tasks: Sequence[Task]) -> str:

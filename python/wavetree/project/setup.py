@@ -13,19 +13,26 @@ from wavetree.mesh import Mesh
 from wavetree.project.store import Store
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import EventConfiguration, WavefieldCompression
-from wavetree.simulation.core import default_instruction_set, make_core
+from wavetree.simulation.core import default_instruction_set, make_core, n_lanes
+from wavetree.simulation.cost import kind_of
+from wavetree.simulation.medium import medium
 from wavetree.simulation.output import OutputConfiguration
 from wavetree.simulation.receivers import differentiations
 from wavetree.simulation.sources import sample_functions
+from wavetree.simulation.speeds import Load, SpeedTable, read_speeds
 from wavetree.simulation.storage_plan import StoragePlan, plan_storage, stored_run
 from wavetree.simulation.task import ForwardTask
 from wavetree.simulation.time_axis import TimeAxis, computed_steps, resolve
+from wavetree.sites.local import usable_cores
 from wavetree.survey.event import Event
 
 __all__ = [
     "MeshFiles",
     "SimulationSetup",
+    "keep_speeds",
     "resolve_instruction_set",
+    "resolve_lanes",
+    "resolve_speeds",
     "resolve_storage",
     "resolve_time_axis",
 ]
@@ -33,6 +40,7 @@ __all__ = [
 # Raised by hand when meshes or time axes of the same input change.
 SETUP_VERSION = 2
 _INSTRUCTION_SET = "instruction_set"
+_SPEEDS = "speeds"
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ class SimulationSetup:
         The time steps.
     instruction_set
         The kernel set; see `resolve_instruction_set`.
+    events_in_lanes
+        Events run in lanes; see `resolve_lanes`.
     """
 
     name: str
@@ -62,6 +72,7 @@ class SimulationSetup:
     boundary_conditions: tuple[BoundaryCondition, ...]
     time_axis: TimeAxis
     instruction_set: str = field(default_factory=default_instruction_set)
+    events_in_lanes: bool = False
 
     def forward_task(
         self, event: Event, storage: StoragePlan | None = None, output: OutputConfiguration | None = None
@@ -76,8 +87,13 @@ class SimulationSetup:
             How the wavefield is kept for a gradient; None keeps none.
         output
             Fields of volumes and surfaces that are written besides the records.
+
+        Raises
+        ------
+        ValueError
+            If a transducer's delay is longer than the records.
         """
-        return ForwardTask(
+        task = ForwardTask(
             mesh_file=str(self.mesh_file),
             mesh_digest=self.mesh_digest,
             event=event,
@@ -91,7 +107,10 @@ class SimulationSetup:
             storage=storage,
             output=output,
             instruction_set=self.instruction_set,
+            events_in_lanes=self.events_in_lanes,
         )
+        task.records()
+        return task
 
 
 class MeshFiles:
@@ -147,6 +166,75 @@ def resolve_instruction_set(store: Store) -> str:
         known = default_instruction_set()
         store.set_note(_INSTRUCTION_SET, known)
     return default_instruction_set() if os.environ.get("WAVETREE_ISA") else str(known)
+
+
+def resolve_lanes(
+    store: Store, meshes: MeshFiles, setup: SimulationSetup, n_events: int, plan: StoragePlan | None = None
+) -> bool:
+    """Return whether a simulation's events are to run in lanes, by the project's table of speeds.
+
+    The table, `wavetree.simulation.speeds.read_speeds` when the project is begun, is kept in the store, and
+    so is the choice: results are named by it.
+
+    Parameters
+    ----------
+    store, meshes
+        Those of the project.
+    setup
+        The simulation.
+    n_events
+        How many there are to run at a time.
+    plan
+        How wavefields are kept for gradients. When None that is not known: lanes are to pay for forward runs
+        and for gradients that are summed over every step.
+    """
+    axis, waveforms = setup.time_axis, setup.event_configuration.waveform_simulation_configuration
+    items = (waveforms, *setup.boundary_conditions, *([] if plan is None else [plan]))
+    content = [setup.mesh_digest, setup.instruction_set, [axis.start, axis.dt, axis.n_steps]]
+    key = f"lanes/{content_digest([SETUP_VERSION, *content, *(item.digest() for item in items)])}"
+    known = store.get_note(key)
+    if known is None:
+        if n_events == 0:
+            return False
+        known = _lanes_pay(resolve_speeds(store), meshes, setup, n_events, plan)
+        store.set_note(key, known)
+    return bool(known)
+
+
+def resolve_speeds(store: Store) -> SpeedTable:
+    """Return the project's table of speeds; the user's or the default one where it has none yet."""
+    known = store.get_note(_SPEEDS)
+    if known is None:
+        known = keep_speeds(store, read_speeds())
+    table: SpeedTable = load(known)
+    return table
+
+
+def keep_speeds(store: Store, table: SpeedTable) -> dict[str, Any]:
+    """Keep a table of speeds as the project's and return it as JSON content."""
+    content = table.to_dict()
+    store.set_note(_SPEEDS, content)
+    return content
+
+
+def _lanes_pay(
+    table: SpeedTable, meshes: MeshFiles, setup: SimulationSetup, n_events: int, plan: StoragePlan | None
+) -> bool:
+    intervals = [None, 1] if plan is None else [plan.interval]
+    if plan is not None and plan.scheme not in ("full", "subsampled"):
+        return False
+    kind, n = kind_of(setup.mesh_file, setup.mesh_digest), n_lanes(setup.instruction_set)
+    loads = [Load(n_events, usable_cores(), interval) for interval in intervals]
+    if not all(table.lanes_pay(kind, one, n) for one in loads):
+        return False
+    mesh = meshes.get(setup.mesh_digest)
+    precision = setup.event_configuration.waveform_simulation_configuration.precision
+    try:
+        own = medium(mesh, mesh.tensor_order)
+        make_core(own, setup.boundary_conditions, precision, 1, setup.instruction_set, True)
+    except ValueError:
+        return False  # there are no kernels for it, or it cannot be simulated at all
+    return True
 
 
 def resolve_time_axis(

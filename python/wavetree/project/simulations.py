@@ -21,6 +21,7 @@ from wavetree.project.setup import (
     SETUP_VERSION,
     SimulationSetup,
     resolve_instruction_set,
+    resolve_lanes,
     resolve_time_axis,
 )
 from wavetree.simulation.configuration import build_mesh, resolve_boundary_conditions
@@ -224,7 +225,7 @@ class Simulations:
             conditions,
             self._project.events.get_all(),
         )
-        return SimulationSetup(
+        setup = SimulationSetup(
             name=name,
             mesh_file=self._project.meshes.path(mesh_digest),
             mesh_digest=mesh_digest,
@@ -233,6 +234,9 @@ class Simulations:
             time_axis=axis,
             instruction_set=resolve_instruction_set(self._project.store),
         )
+        n_events = len(self._project.events.list())
+        lanes = resolve_lanes(self._project.store, self._project.meshes, setup, n_events)
+        return replace(setup, events_in_lanes=lanes)
 
     def tasks(
         self,

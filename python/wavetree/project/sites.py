@@ -106,7 +106,7 @@ class Sites:
         if isinstance(settings, SlurmSettings):
             return SlurmSite(settings, home)
         limits = Limits(settings.cores or usable_cores(), settings.memory_in_bytes or _memory())
-        return DetachedSite(settings.name, home, limits)
+        return DetachedSite(settings.name, home, limits, settings.restart_interval_in_seconds)
 
 
 def _memory() -> int:

@@ -72,9 +72,13 @@ class Checkpoints:
         return len(self._rows) - 1
 
     def forward(self, run: ForwardRun, state: Any) -> None:
-        """Run forward from rest and keep states on the way, and the snapshots of the last unit."""
+        """Run forward from a state, at rest as a rule; keep states, and the snapshots of the last unit."""
         self._walk.kept.clear()
         self._compute(run, state, 0, self.n_units - 1)
+
+    def written(self, step: int) -> dict[str, np.ndarray]:
+        """Return the states, and the snapshots of the last unit, of which more and more are written."""
+        return {"states": self._states, "wavefield": self._snapshots}
 
     def adjoint(self, run: AdjointRun, state: Any) -> None:
         """Run the adjoint, computing the forward field again where it was not kept."""
@@ -86,7 +90,7 @@ class Checkpoints:
                 if slot is not None:
                     self._core.compiled.load(start, self._states[slot])
                 self._compute(run.forward.later(begin), start, begin, unit)
-            run.go_back(state, self._begin(unit), self._store(unit, 0))
+            run.go_back(state, self._begin(unit), [self._store(unit, 0)])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return states (n_states, 2, n_values), snapshots (n_unit, n_values) and the units of both."""
@@ -107,10 +111,12 @@ class Checkpoints:
         """Advance a state through a unit, keeping states on the way and the snapshots of the unit."""
         _, _, to_keep = self._walk.approach(unit)
         for slot, at in to_keep:
-            run.advance(state, self._begin(at) - origin)
-            self._core.compiled.save(state, self._states[slot])
+            step = self._begin(at) - origin
+            if step >= state.step:  # else it was kept before
+                run.advance(state, step)
+                self._core.compiled.save(state, self._states[slot])
             self._walk.kept[slot] = at
         self._unit = -1  # until the snapshots are complete
         end = int(self._stored.steps[self._rows[unit + 1] - 1])
-        run.advance(state, end - origin, self._store(unit, origin))
+        run.advance(state, end - origin, [self._store(unit, origin)])
         self._unit = unit

@@ -109,6 +109,7 @@ class _Squares:
         result = np.zeros((core.mesh.nelem, (core.mesh.tensor_order + 1) ** core.mesh.dim))
         for number, part in enumerate(core.parts):
             inside = part.elements < core.mesh.nelem
-            dofs = core.compiled.element_dofs(number)[inside]
-            result[part.elements[inside]] = part.coefficients[0, inside] * self._sums[number][dofs]
+            sums = core.gather(number, self._sums[number])
+            dofs = core.element_dofs(number)[inside]
+            result[part.elements[inside]] = part.coefficients[0, inside] * sums[dofs]
         return result

@@ -39,7 +39,7 @@ class ElementFields:
         self._mesh, self._part = core.medium_mesh, core.parts[part]
         self._dim, self._order = core.mesh.dim, core.mesh.tensor_order
         self._elements = elements
-        self._dofs = core.compiled.element_dofs(part)[elements]
+        self._dofs = core.element_dofs(part)[elements]
 
     def evaluate(self, name: str, values: np.ndarray) -> np.ndarray:
         """Return a field of the elements.

@@ -36,7 +36,13 @@ from wavetree.simulation.rows import symmetric_pairs
 from wavetree.simulation.time_axis import TimeAxis
 from wavetree.survey.receiver.fields import FIELDS
 
-__all__ = ["OutputWriter", "write_output"]
+__all__ = ["DISPERSION", "OutputWriter", "write_output"]
+
+DISPERSION = {
+    True: "unfiltered: fields have the time stepping's dispersion that is removed from the records",
+    False: "unfiltered: fields and records have the time stepping's dispersion",
+}
+"""What files of wavefields say of themselves, by whether records are filtered."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ class OutputWriter:
     Parameters
     ----------
     file
-        The file.
+        The file; None on ranks that leave the writing to another.
     core
         The compiled simulation.
     request
@@ -132,7 +138,7 @@ class OutputWriter:
     """
 
     def __init__(
-        self, file: GrowingFile, core: Core, request: VolumeData | SurfaceData, axis: TimeAxis
+        self, file: GrowingFile | None, core: Core, request: VolumeData | SurfaceData, axis: TimeAxis
     ) -> None:
         self._file, self._core, self._dt = file, core, axis.dt
         self.grids = _grids(core, request)
@@ -171,10 +177,17 @@ class OutputWriter:
             raise WavetreeError(f"the run ended after {self._seen} of {len(self.steps)} times of its output")
 
     def _field(self, state: Any, grid: _Grid, velocity: bool = False) -> np.ndarray:
-        return np.asarray(self._core.compiled.field(state, grid.part, velocity))
+        return self._core.gather(grid.part, np.asarray(self._core.compiled.field(state, grid.part, velocity)))
 
     def _write(self, number: int, wavefields: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
         """Write the fields of a time, of u and the velocities half a step before and after per grid."""
+        with _together(self._core):
+            if self._file is not None:
+                self._write_fields(self._file, number, wavefields)
+
+    def _write_fields(
+        self, file: GrowingFile, number: int, wavefields: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    ) -> None:
         for grid, (field, before, after) in zip(self.grids, wavefields, strict=True):
             for name in grid.fields:
                 kind = FIELDS[name].time_derivative
@@ -185,9 +198,11 @@ class OutputWriter:
                     wavefield = (after.astype(np.float64) - before) / self._dt
                 values = grid.evaluate(name, wavefield)
                 for part, array in _parts(name, values, self._core.mesh.dim).items():
-                    self._file.write(f"{grid.medium}/fields/{name}/{part}/{number:06d}", array)
+                    file.write(f"{grid.medium}/fields/{name}/{part}/{number:06d}", array)
 
     def _write_grids(self, request: VolumeData | SurfaceData) -> None:
+        if self._file is None:
+            return
         mesh = self._core.mesh
         self._file.write("time", self.times, {"units": "s"})
         self._file.write("step", self.steps)
@@ -232,22 +247,27 @@ def write_output(
     Yields
     ------
     Observer
-        What is to see the states of the run.
+        What is to see the states of the run, on every rank; one of them writes.
 
     Raises
     ------
     ProjectError
         If a file cannot be written; nothing half-written stays.
     """
-    writers = {}
+    writers: dict[Path, OutputWriter] = {}
+    writes = core.ranks is None or core.ranks.rank == 0
     with contextlib.ExitStack() as stack:
         for name, request in output.requests.items():
             path = Path(folder) / output.file_names[name]
-            file = stack.enter_context(growing_file(path, FORMAT, {"output_type": name, **attributes}))
+            about = {"output_type": name, **attributes}
+            with _together(core):
+                file = stack.enter_context(growing_file(path, FORMAT, about)) if writes else None
             writers[path] = OutputWriter(file, core, request, axis)
         yield _Several(list(writers.values()))
         for path, writer in writers.items():
             writer.check_complete()
+            if not writes:
+                continue
             write_text(path.with_suffix(".xdmf"), _xdmf_text(writer, path.name, core.mesh.dim))
 
 
@@ -263,6 +283,11 @@ class _Several:
     def see(self, state: Any) -> None:
         for writer in self._writers:
             writer.see(state)
+
+
+def _together(core: Core) -> contextlib.AbstractContextManager[None]:
+    """What fails on the rank that writes fails on all."""
+    return contextlib.nullcontext() if core.ranks is None else core.ranks.together()
 
 
 def _part_names(field: str, dim: int) -> list[str]:

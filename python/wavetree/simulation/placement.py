@@ -16,7 +16,7 @@ from wavetree.survey.receiver.fields import FIELDS
 from wavetree.survey.receiver.receiver import PointReceiver
 from wavetree.survey.source.source import PointSource
 
-__all__ = ["check_events", "check_receivers", "source_media"]
+__all__ = ["check_dimensions", "check_events", "check_receivers", "source_media"]
 
 _MEDIA = ("fluid", "solid")
 
@@ -36,24 +36,38 @@ class _Places:
     def first_outside(self, medium: str, indices: Sequence[int]) -> int | None:
         """Return the first of some positions that no element of a medium touches, None if all are touched."""
         chosen = fluid_elements(self.mesh) == (medium == _MEDIA[0])
+        if not indices:
+            return None
         connectivity = np.ascontiguousarray(self.mesh.connectivity[chosen])
+        if not len(connectivity):
+            return indices[0]
+        locator = _core.Locator(self.mesh.points, connectivity, self.mesh.shape_order)
 
         def touched(count: int) -> bool:
             try:
-                places = self.positions[list(indices[:count])]
-                _core.locate(self.mesh.points, connectivity, self.mesh.shape_order, places)
+                locator.locate(self.positions[list(indices[:count])])
             except ValueError:
                 return False
             return True
 
-        if not indices or (len(connectivity) and touched(len(indices))):
+        if touched(len(indices)):
             return None
         # Many positions in one search cost about as much as one: find the first bad one by halving.
         low, high = 0, len(indices)
-        while len(connectivity) and high - low > 1:
+        while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if touched(middle) else (low, middle)
         return indices[low]
+
+
+def check_dimensions(mesh: Mesh, points: Iterable[PointSource | PointReceiver]) -> None:
+    """Raise ValueError for a source or receiver that has not as many dimensions as the mesh."""
+    for point in points:
+        if point.dim != mesh.dim:
+            raise ValueError(
+                f"{type(point).__name__} at {point.location} has {point.dim} dimensions, the mesh "
+                f"{mesh.dim}; expected as many."
+            )
 
 
 def source_media(mesh: Mesh, sources: Sequence[PointSource]) -> list[str]:

@@ -75,18 +75,26 @@ class Quantised:
         self._buffer = np.zeros((min(BUFFERED, len(stored)), n_values), dtype=core.precision)
 
     def forward(self, run: ForwardRun, state: Any) -> None:
-        """Run forward from rest and keep the field."""
+        """Run forward from a state, at rest as a rule, and keep the field."""
         for rows in self._chunks():
-            run.advance(state, int(self._stored.steps[rows[-1]]), self._store(rows))
+            end = int(self._stored.steps[rows[-1]])
+            if end < state.step:
+                continue
+            run.advance(state, end, [self._store(rows)])
             for row, values in zip(rows, self._buffer, strict=False):
                 self._integers[row], self._scales[row] = encode(values, self._bits)
+
+    def written(self, step: int) -> dict[str, np.ndarray]:
+        """Return what a forward run has written when it is at a step: of the last rows only the buffer."""
+        n = self._stored.until(step)
+        return {"wavefield": self._integers[:n], "scales": self._scales[:n], "buffer": self._buffer}
 
     def adjoint(self, run: AdjointRun, state: Any) -> None:
         """Run the adjoint with the kept field."""
         for rows in reversed(self._chunks()):
             for row, values in zip(rows, self._buffer, strict=False):
                 values[:] = decode(self._integers[row], self._scales[row])
-            run.go_back(state, self._stored.before(rows[0]), self._store(rows))
+            run.go_back(state, self._stored.before(rows[0]), [self._store(rows)])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the integers (n_stored, n_values) and scales (n_stored, n_blocks)."""

@@ -82,11 +82,15 @@ class Rows:
         """
         dim, n_components = core.mesh.dim, core.compiled.n_components(part)
         none = np.zeros((0, n_components, 1 + dim))
+        positions = np.concatenate(self.positions or [np.zeros((0, dim))])
+        elements = core.locate(part, positions)[0] if len(positions) else np.zeros(0, dtype=np.int64)
         points = core.compiled.rows(
             part,
-            np.concatenate(self.positions or [np.zeros((0, dim))]),
+            positions,
+            core.local_elements(part, elements),
             np.concatenate(self.point or [np.zeros(0, dtype=np.int64)]),
             np.concatenate(self.coefficients or [none]),
+            core.lane,
         )
         return Operator(points, np.concatenate(self.time_derivative or [np.zeros(0, dtype=np.int32)]))
 

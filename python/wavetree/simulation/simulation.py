@@ -14,13 +14,18 @@ from wavetree import _core
 from wavetree.data.event_data import EventData
 from wavetree.errors import unknown_name
 from wavetree.mesh import Mesh, gradient_mesh
+from wavetree.ranks import ranks_of
+from wavetree.simulation.adjoint_sources import at_computed_steps
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WavefieldCompression, WaveformSimulationConfiguration
-from wavetree.simulation.core import PRECISIONS, Core, make_core
+from wavetree.simulation.core import PRECISIONS, Core, make_core_over_ranks
 from wavetree.simulation.medium import medium
 from wavetree.simulation.output import OutputConfiguration
-from wavetree.simulation.output_file import write_output
+from wavetree.simulation.output_file import DISPERSION, write_output
+from wavetree.simulation.passes import AdjointPass, ForwardPass
+from wavetree.simulation.placement import check_dimensions
 from wavetree.simulation.receivers import Receivers, differentiations
+from wavetree.simulation.restart import RestartFile
 from wavetree.simulation.sampling import RecordSampling
 from wavetree.simulation.simulation_plan import SimulationPlan, core_bytes
 from wavetree.simulation.source_derivative import AdjointResult, SourceReadings
@@ -35,16 +40,10 @@ from wavetree.simulation.storage_plan import (
     stored_run,
 )
 from wavetree.simulation.time_axis import TimeAxis, computed_steps, maximum_time_step, resolve
-from wavetree.survey.receiver.receiver import PointReceiver, Receiver
-from wavetree.survey.source.source import PointSource, Source
+from wavetree.survey.receiver.receiver import Receiver
+from wavetree.survey.source.source import Source
 
 __all__ = ["Simulation", "SimulationPlan"]
-
-# What files of wavefields say of themselves, by whether records are filtered.
-_DISPERSION = {
-    True: "unfiltered: fields have the time stepping's dispersion that is removed from the records",
-    False: "unfiltered: fields and records have the time stepping's dispersion",
-}
 
 
 class Simulation:
@@ -64,6 +63,9 @@ class Simulation:
         fluids and free for solids.
     precision
         ``"float32"`` or ``"float64"``; that of the configuration when None.
+    comm
+        An mpi4py communicator whose ranks share the elements; every rank makes the same simulation and the
+        same calls (`plan` is one) with the same arguments, and has the results. None for this process alone.
     time_axis
         A time axis that `wavetree.simulation.time_axis.resolve` made for this mesh; found when None.
     threads
@@ -81,6 +83,8 @@ class Simulation:
         If a position lies outside the mesh, a source has no time function, a source or receiver field does
         not exist in the medium there, a field is missing or not positive, an element is inverted, the time
         step is too large, or the simulation does not cover the receivers' time axis.
+    RankError
+        If the ranks do not see each other.
 
     Notes
     -----
@@ -113,6 +117,7 @@ class Simulation:
         waveform_simulation_configuration: WaveformSimulationConfiguration,
         boundary_conditions: Iterable[BoundaryCondition] | None = None,
         precision: str | None = None,
+        comm: Any = None,
         *,
         time_axis: TimeAxis | None = None,
         threads: int = 1,
@@ -124,24 +129,23 @@ class Simulation:
         self.precision = precision or self.configuration.precision
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
-        if boundary_conditions is None:
-            boundary_conditions = self.configuration.boundary_conditions
-        self.boundary_conditions = tuple(boundary_conditions)
+        given = self.configuration.boundary_conditions if boundary_conditions is None else boundary_conditions
+        self.boundary_conditions = tuple(given)
         self.mesh = medium(mesh, mesh.tensor_order) if core is None else core.mesh
         self.sources = [source.resolve(self.mesh) for source in sources]
         self.receivers = [receiver.resolve(self.mesh) for receiver in receivers]
         self.event_name = event_name
-        self._check_dimensions()
+        check_dimensions(self.mesh, [*self.sources, *self.receivers])
         compiled_for = (self.boundary_conditions, self.precision, threads, instruction_set)
-        self._core = core or make_core(self.mesh, *compiled_for)
+        self._core = core or make_core_over_ranks(self.mesh, *compiled_for, ranks_of(comm))
+        if comm is not None and self._core is core:
+            raise ValueError("core and comm are given; expected one: a core has ranks of its own.")
         self._sources = Sources(self._core, self.sources)
         self._receivers = Receivers(self._core, self.receivers)
         functions = [source.source_time_function for source in self.sources]
+        known = [stf for stf in functions if stf is not None]  # none is None, `Sources` has looked
         self.time_axis = time_axis or resolve(
-            self.mesh,
-            [stf for stf in functions if stf is not None],  # none is None, `Sources` has looked
-            self.configuration,
-            self.boundary_conditions,
+            self.mesh, known, self.configuration, self.boundary_conditions, self._core.ranks
         )
         self._sampling = RecordSampling.of(self.configuration, self.time_axis)
         self._stored: _Stored | None = None
@@ -151,12 +155,17 @@ class Simulation:
     @property
     def maximum_time_step(self) -> float:
         """Largest stable time step [s]."""
-        return maximum_time_step(self.mesh, self.boundary_conditions)
+        return maximum_time_step(self.mesh, self.boundary_conditions, self._core.ranks)
 
     @property
     def n_steps(self) -> int:
         """Number of computed time steps, at least the samples of the time axis."""
         return computed_steps(self.time_axis, self._filtered)
+
+    @property
+    def n_lanes(self) -> int:
+        """Number of simulations that its core runs at a time."""
+        return int(self._core.compiled.n_fields)
 
     def plan(self, wavefield_compression: WavefieldCompression | None = None) -> SimulationPlan:
         """Return size, time axis, memory and cost without running anything.
@@ -167,7 +176,7 @@ class Simulation:
             How a gradient's forward wavefield is to be kept; None leaves it to `plan_storage`.
         """
         n_elements, order = self._core.medium_mesh.nelem, self.mesh.tensor_order
-        n_values = self._core.compiled.n_values
+        n_values = self._core.n_values
         return SimulationPlan(
             n_elements=n_elements,
             n_values=n_values,
@@ -198,7 +207,8 @@ class Simulation:
             return storage
         run = self.stored_run
         if storage is None or isinstance(storage, WavefieldCompression):
-            return plan_storage(run, storage)
+            # The memory that there is may differ between ranks.
+            return self._core.by_first_rank(lambda: plan_storage(run, storage))
         return interval_plan(run, int(storage))
 
     @property
@@ -216,6 +226,7 @@ class Simulation:
         *,
         output: OutputConfiguration | None = None,
         output_folder: str | Path | None = None,
+        restart_file: RestartFile | None = None,
     ) -> EventData:
         """Run the simulation and return the records.
 
@@ -231,6 +242,8 @@ class Simulation:
             `EventData.get_wavefield_output` or open the XDMF files in ParaView.
         output_folder
             Where the files of the output go.
+        restart_file
+            Where the run leaves how far it is, and goes on from; see `wavetree.simulation.restart`.
 
         Raises
         ------
@@ -243,23 +256,31 @@ class Simulation:
         ProjectError
             If the output cannot be written.
         """
-        store = None if storage is None else make_scheme(self._core, self.n_steps, self.storage_plan(storage))
-        n_steps = self.n_steps if store is None else store.n_steps
-        samples = self._receivers.samples(n_steps)
         with self._writing(output, output_folder) as observer:
-            run = self.forward_run(n_steps, samples, control, observer)
-            state = run.start()
-            if store is None:
-                run.advance(state, n_steps)
-            else:
-                store.forward(run, state)
-        run.control.progress = 1.0
-        samples = [rows[:, : self.n_steps] for rows in samples]
-        self._stored = None if store is None else _Stored(store, samples)
-        data = self._event_data(samples)
+            ready = self.forward_pass(storage, control, observer)
+            ready.do(restart_file)
+        data = self.end_forward(ready)
         if output is not None and output_folder is not None:
             data.wavefield_files = output.files(output_folder)
         return data
+
+    def forward_pass(
+        self,
+        storage: int | WavefieldCompression | StoragePlan | None = None,
+        control: Any = None,
+        observer: Observer | None = None,
+    ) -> ForwardPass:
+        """Return the forward run, ready to be done, for `end_forward` to take; see `run`."""
+        store = None if storage is None else make_scheme(self._core, self.n_steps, self.storage_plan(storage))
+        n_steps = self.n_steps if store is None else store.n_steps
+        samples = self._receivers.samples(n_steps)
+        return ForwardPass(self.forward_run(n_steps, samples, control, observer), samples, store)
+
+    def end_forward(self, done: ForwardPass) -> EventData:
+        """Keep the field of a forward run that has been done and return the records."""
+        samples = [self._core.over_ranks(rows[:, : self.n_steps]) for rows in done.samples]
+        self._stored = None if done.store is None else _Stored(done.store, samples)
+        return self._event_data(samples)
 
     def energy(self) -> np.ndarray:
         """Run the simulation and return its discrete energy at every step (n_steps,).
@@ -344,36 +365,45 @@ class Simulation:
         -----
         The transpose of the forward run, step by step; exact to rounding if every step is stored.
         """
-        stored, compiled, dt = self._stored_field(), self._core.compiled, self.time_axis.dt
+        ready = self.adjoint_pass(adjoint_sources, control)
+        return self.end_adjoint(ready, ready.do())
+
+    def adjoint_pass(self, adjoint_sources: Mapping[str, np.ndarray], control: Any = None) -> AdjointPass:
+        """Return the adjoint run, ready to be done, for `end_adjoint` to take; see `adjoint`."""
+        store, dt = self._stored_field().store, self.time_axis.dt
         control = control or _core.Control()
-        by_record = self._checked_adjoint_sources(adjoint_sources)
+        shapes = self._receivers.shapes(self._sampling.axis.npts)
+        by_record = at_computed_steps(adjoint_sources, self.receivers, shapes, self._sampling, self.n_steps)
         by_sample = self._receivers.adjoint(by_record, self.n_steps, self._filtered)
-        n_steps = stored.store.n_steps
-        readings = SourceReadings(self._core, self._sources)
-        at_sources = readings.samples(n_steps + 1)
+        operators, readings = self._receivers.operators, SourceReadings(self._core, self._sources)
+        at_sources = readings.samples(store.n_steps + 1)
         run = AdjointRun(
             self._core,
             [
-                rows.adjoint_series(dt, stored.store.adjoint_samples(samples))
-                for rows, samples in zip(self._receivers.operators, by_sample, strict=True)
+                rows.adjoint_series(dt, store.adjoint_samples(samples))
+                for rows, samples in zip(operators, by_sample, strict=True)
             ],
             [rows.series(a) for rows, a in zip(readings.operators, at_sources, strict=True)],
-            n_steps + 1,
+            store.n_steps + 1,
             control,
-            self.forward_run(n_steps, None, control),
+            self.forward_run(store.n_steps, None, control),
         )
-        state = compiled.start_adjoint(dt, n_steps)
-        stored.store.adjoint(run, state)
-        run.control.progress = 1.0
-        gradients = [compiled.gradient(state, part) for part in range(len(self._core.parts))]
+        return AdjointPass(run, store, by_record, operators, readings, at_sources)
+
+    def end_adjoint(self, done: AdjointPass, state: Any) -> AdjointResult:
+        """Return the derivatives from an adjoint run that has been done and its last state."""
+        core, readings = self._core, done.readings
+        at_sources = [core.over_ranks(rows) for rows in done.at_sources]
+        n_steps, dt = done.store.n_steps, self.time_axis.dt
+        gradients = [core.gradient(state, part) for part in range(len(core.parts))]
         functions, by_function = self._functions(n_steps), readings.by_function(at_sources)[:, :n_steps]
         direct = self._sources.medium_derivative(functions, by_function)
-        if "stress" in by_record:
-            direct[self._core.media.index("solid")] += self._receivers.stress_derivative(
-                stored.samples, dt * by_record["stress"], self._filtered
+        if "stress" in done.by_record:
+            direct[core.media.index("solid")] += self._receivers.stress_derivative(
+                self._stored_field().samples, dt * done.by_record["stress"], self._filtered
             )
         return AdjointResult(
-            self._core.derivative([np.add(g, d, out=g) for g, d in zip(gradients, direct, strict=True)]),
+            core.derivative([np.add(g, d, out=g) for g, d in zip(gradients, direct, strict=True)]),
             readings.derivatives(at_sources, functions, self._by_evaluated(by_function)),
         )
 
@@ -403,15 +433,6 @@ class Simulation:
     def _filtered(self) -> bool:
         return self.configuration.temporal_dispersion_correction
 
-    def _check_dimensions(self) -> None:
-        points: list[PointSource | PointReceiver] = [*self.sources, *self.receivers]
-        for point in points:
-            if point.dim != self.mesh.dim:
-                raise ValueError(
-                    f"{type(point).__name__} at {point.location} has {point.dim} dimensions, the mesh "
-                    f"{self.mesh.dim}; expected as many."
-                )
-
     def _stored_field(self) -> _Stored:
         if self._stored is None:
             raise ValueError("no wavefield is stored; run with storage=1 or more first.")
@@ -435,7 +456,7 @@ class Simulation:
         output.check(self.mesh, self.time_axis.n_steps)
         if folder is None:
             raise ValueError("output_folder is None; expected the folder that the output is written to.")
-        attributes = {"event_name": self.event_name, "dispersion": _DISPERSION[self._filtered]}
+        attributes = {"event_name": self.event_name, "dispersion": DISPERSION[self._filtered]}
         return write_output(self._core, output, Path(folder), self.time_axis, attributes)
 
     def forward_run(
@@ -464,31 +485,6 @@ class Simulation:
         axis = self._sampling.axis
         start, rate = axis.start_time_in_seconds, axis.sampling_rate_in_hertz
         return EventData(self.event_name, self.receivers, data, start, rate, self.sources)
-
-    def _checked_adjoint_sources(self, adjoint_sources: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Adjoint sources at all computed samples, by field."""
-        shapes = self._receivers.shapes(self._sampling.axis.npts)
-        if not adjoint_sources:
-            raise ValueError(f"adjoint_sources is empty; expected those of {', '.join(map(repr, shapes))}.")
-        result = {}
-        for field, values in adjoint_sources.items():
-            if field not in shapes:
-                raise unknown_name("receiver field", field, shapes)
-            given = np.asarray(values, dtype=np.float64)
-            if given.shape != shapes[field]:
-                raise ValueError(
-                    f"adjoint_sources[{field!r}] has shape {given.shape}; expected {shapes[field]}, "
-                    "that of the records."
-                )
-            if not np.isfinite(given).all():
-                recording = [r.name for r in self.receivers if field in r.fields]
-                receiver = recording[int(np.argwhere(~np.isfinite(given))[0, 0])]
-                raise ValueError(
-                    f"adjoint_sources[{field!r}] is NaN or infinite, first at receiver {receiver!r}; "
-                    "expected finite numbers: look at the misfit and its observed records there."
-                )
-            result[field] = self._sampling.adjoint(given, self.n_steps)
-        return result
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -68,8 +68,10 @@ class ForwardRun:
     control: Any
     observer: Observer | None = None
 
-    def advance(self, state: Any, end: int, store: Any = None, energy: np.ndarray | None = None) -> None:
-        """Advance a state to a time step, leaving snapshots in a compiled store.
+    def advance(
+        self, state: Any, end: int, stores: Sequence[Any] = (), energy: np.ndarray | None = None
+    ) -> None:
+        """Advance a state to a time step, leaving snapshots in compiled stores, one per event or none.
 
         Raises
         ------
@@ -77,15 +79,15 @@ class ForwardRun:
             If the control asked for it.
         """
         if self.observer is None:
-            return self._advance(state, end, store, energy)
+            return self._advance(state, end, stores, energy)
         self.observer.see(state)
         for stop in (*self.observer.stops(state.step, end), end):
-            self._advance(state, stop, store, energy)
+            self._advance(state, stop, stores, energy)
             self.observer.see(state)
         return None
 
-    def _advance(self, state: Any, end: int, store: Any, energy: np.ndarray | None) -> None:
-        _look_at(self.control)
+    def _advance(self, state: Any, end: int, stores: Sequence[Any], energy: np.ndarray | None) -> None:
+        _look_at(self.control, self.core)
         self.core.compiled.forward(
             state,
             end,
@@ -93,7 +95,7 @@ class ForwardRun:
             self.receivers,
             self.n_samples,
             self.source_end,
-            [] if store is None else [store],
+            list(stores),
             energy,
             self.control,
         )
@@ -139,7 +141,11 @@ class AdjointRun:
     control: Any
     forward: ForwardRun
 
-    def go_back(self, state: Any, begin: int, store: Any) -> None:
+    def start(self) -> Any:
+        """Return the adjoint state at rest, after the last step."""
+        return self.core.compiled.start_adjoint(self.forward.dt, self.n_samples - 1)
+
+    def go_back(self, state: Any, begin: int, stores: Sequence[Any]) -> None:
         """Take an adjoint state back to a time step, with the snapshots of the steps passed.
 
         Raises
@@ -147,14 +153,14 @@ class AdjointRun:
         Cancelled
             If the control asked for it.
         """
-        _look_at(self.control)
+        _look_at(self.control, self.core)
         self.core.compiled.adjoint(
             state,
             begin,
             self.receivers,
             self.sources,
             self.n_samples,
-            [] if store is None else [store],
+            list(stores),
             self.control,
         )
 
@@ -166,7 +172,13 @@ class StorageScheme(Protocol):
     """Number of steps of the runs, those that the interpolation of steps not stored needs included."""
 
     def forward(self, run: ForwardRun, state: Any) -> None:
-        """Run forward from rest and keep the field."""
+        """Run forward from a state, at rest as a rule, and keep the field."""
+
+    def written(self, step: int) -> dict[str, np.ndarray]:
+        """Return views of what a forward run has written when it is at a step.
+
+        With these values in another scheme of the same simulation, `forward` goes on there from that step.
+        """
 
     def adjoint(self, run: AdjointRun, state: Any) -> None:
         """Run the adjoint with the kept field."""
@@ -198,6 +210,10 @@ class StoredSteps:
     def __len__(self) -> int:
         return len(self.steps)
 
+    def until(self, step: int) -> int:
+        """Return how many of the steps a run has come to that is at a step."""
+        return int(np.searchsorted(self.steps, step, side="right"))
+
     def before(self, row: int) -> int:
         """Return the step of the wanted one before a row, 0 before the first."""
         return int(self.steps[row - 1]) if row > 0 else 0
@@ -219,6 +235,13 @@ class Snapshots:
     arrays
         What `arrays` returned after a run; None before one.
 
+    Attributes
+    ----------
+    snapshots
+        The field (n_stored, n_values).
+    store
+        The compiled view of them.
+
     Raises
     ------
     ValueError
@@ -229,25 +252,30 @@ class Snapshots:
         self, core: Core, stored: StoredSteps, arrays: Mapping[str, np.ndarray] | None = None
     ) -> None:
         self.n_steps, self.adjoint_samples = stored.n_steps, stored.adjoint_samples
+        self._stored = stored
         self.snapshots = checked(arrays, "wavefield", (len(stored), core.compiled.n_values), core.precision)
-        self._store = core.store(stored.steps, stored.weights, self.snapshots)
+        self.store = core.store(stored.steps, stored.weights, self.snapshots)
 
     def forward(self, run: ForwardRun, state: Any) -> None:
-        """Run forward from rest and keep the field."""
-        run.advance(state, self.n_steps, self._store)
+        """Run forward from a state, at rest as a rule, and keep the field."""
+        run.advance(state, self.n_steps, [self.store])
+
+    def written(self, step: int) -> dict[str, np.ndarray]:
+        """Return the snapshots that a forward run has written when it is at a step."""
+        return {"wavefield": self.snapshots[: self._stored.until(step)]}
 
     def adjoint(self, run: AdjointRun, state: Any) -> None:
         """Run the adjoint with the kept field."""
-        run.go_back(state, 0, self._store)
+        run.go_back(state, 0, [self.store])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the snapshots (n_stored, n_values)."""
         return {"wavefield": self.snapshots}
 
 
-def _look_at(control: Any) -> None:
-    """The compiled run looks only every 20 ms, and few steps may take less."""
-    if control.cancelled:
+def _look_at(control: Any, core: Core) -> None:
+    """The compiled run looks only every 20 ms, and few steps may take less; ranks look together in there."""
+    if control.cancelled and core.ranks is None:
         raise Cancelled("the run was cancelled")
 
 

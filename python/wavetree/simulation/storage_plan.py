@@ -152,7 +152,7 @@ def stored_run(core: Core, n_computed: int, functions: np.ndarray, differentiati
     """
     medium = "solid" if "solid" in core.media else "fluid"
     forecast = ErrorForecast(core.mesh.dim, medium, functions, differentiations)
-    return StoredRun(core.compiled.n_values, n_computed, core.precision, forecast)
+    return StoredRun(core.n_values, n_computed, core.precision, forecast)
 
 
 def interval_plan(run: StoredRun, interval: int, bits: Literal[8, 16] | None = None) -> StoragePlan:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from wavetree import _core
 from wavetree.arrays import read_arrays, write_arrays
 from wavetree.config import Configuration, configuration, content_digest
+from wavetree.data.event_data import EventData
+from wavetree.data.transducer_records import EventRecords
 from wavetree.mesh import Mesh
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
-from wavetree.simulation.core import Core, default_instruction_set, instruction_sets, make_core
+from wavetree.simulation.core import Core, default_instruction_set, instruction_sets, make_core, n_lanes
 from wavetree.simulation.medium import medium
 from wavetree.simulation.output import OutputConfiguration
+from wavetree.simulation.restart import RESTART, RestartFile
+from wavetree.simulation.sampling import RecordSampling
 from wavetree.simulation.shared import Shared
 from wavetree.simulation.simulation import Simulation
 from wavetree.simulation.storage_plan import StoragePlan
+from wavetree.simulation.task_group import Errors, run_adjoint_group, run_forward_group
 from wavetree.simulation.time_axis import TimeAxis
 from wavetree.survey.event import Event
 from wavetree.survey.stf import SourceTimeFunction
@@ -66,6 +73,9 @@ class ForwardTask(Configuration):
         Fields of volumes and surfaces to write as further outputs; not part of the digest.
     instruction_set
         Kernel set; it decides the order of sums and so the last bits.
+    events_in_lanes
+        The event runs in a lane of a vector, others of its group beside it or none; this too decides the
+        last bits, which lane and what is beside it do not.
     """
 
     kind: ClassVar[str] = "forward"
@@ -84,6 +94,7 @@ class ForwardTask(Configuration):
     storage: StoragePlan | None = None
     output: OutputConfiguration | None = None
     instruction_set: str = Field(default_factory=default_instruction_set)
+    events_in_lanes: bool = False
 
     @property
     def label(self) -> str:
@@ -119,7 +130,34 @@ class ForwardTask(Configuration):
         lists = (self.wavelet, self.boundary_conditions)
         axis = [self.start_time_in_seconds, self.time_step_in_seconds, self.n_steps]
         digests = [*(one.digest() for one in shared), *([one.digest() for one in many] for many in lists)]
-        return content_digest([NUMERICS_VERSION, self.mesh_digest, self.instruction_set, axis, digests])
+        mode = [self.instruction_set, *(["lanes"] if self.events_in_lanes else [])]
+        return content_digest([NUMERICS_VERSION, self.mesh_digest, *mode, axis, digests])
+
+    @property
+    def group(self) -> str | None:
+        """Tasks of the same group can run as one; None for one that runs by itself."""
+        plan = self.storage
+        snapshots = plan is None or plan.scheme in ("full", "subsampled")
+        return self._group if self.events_in_lanes and self.output is None and snapshots else None
+
+    @functools.cached_property
+    def _group(self) -> str:
+        common = (self.waveform_simulation_configuration, *self.boundary_conditions)
+        axis = [self.start_time_in_seconds, self.time_step_in_seconds, self.n_steps]
+        interval = None if self.storage is None else self.storage.interval
+        digests = [one.digest() for one in common]
+        return content_digest([self.kind, self.mesh_digest, self.instruction_set, axis, interval, digests])
+
+    @property
+    def group_size(self) -> int:
+        """Most tasks that can run as one."""
+        return n_lanes(self.instruction_set)
+
+    def run_group(
+        self, tasks: Sequence[ForwardTask], folders: Sequence[Path], control: Any, threads: int = 1
+    ) -> Errors:
+        """Compute tasks of this one's group; see `wavetree.simulation.task_group.run_forward_group`."""
+        return run_forward_group(tasks, folders, control, threads)
 
     def run(self, folder: Path, control: Any, threads: int = 1) -> None:
         """Compute and write the outputs into a folder.
@@ -133,25 +171,63 @@ class ForwardTask(Configuration):
         threads
             Number of threads; it does not change the result.
         """
+        self._run(folder, control, threads, None)
+
+    def resume(self, folder: Path, control: Any, threads: int, restart_interval_in_seconds: float) -> None:
+        """Run from where an earlier attempt in a folder was cut off, else from the start.
+
+        Parameters
+        ----------
+        folder, control, threads
+            As for `run`.
+        restart_interval_in_seconds
+            How often to leave in the folder from where to go on [s].
+        """
+        key = content_digest([self.digest(), self.storage and self.storage.label])
+        file = RestartFile(folder / RESTART, key, restart_interval_in_seconds)
+        self._run(folder, control, threads, file)
+        file.delete()
+
+    def _run(self, folder: Path, control: Any, threads: int, restart_file: RestartFile | None) -> None:
         simulation = self.simulation(threads)
         records = simulation.run(
             self.storage,
             control,
             output=self.output,
             output_folder=folder / self._output_folder,
+            restart_file=restart_file,
         )
+        self.write(folder, simulation, records)
+
+    def write(self, folder: Path, simulation: Simulation, records: EventData) -> None:
+        """Write the field that a simulation keeps, if it is to, and its records into a folder."""
         if self.storage is not None:
             write_arrays(folder / self.outputs[1], simulation.stored, durability="checked")
-        write_arrays(folder / self.outputs[0], *records.to_arrays(), durability="whole")
+        write_arrays(
+            folder / self.outputs[0], *self.records().combine(records).to_arrays(), durability="whole"
+        )
 
-    def simulation(self, threads: int = 1) -> Simulation:
-        """Return the simulation, ready to run; ValueError where the processor lacks the kernel set."""
-        if self.instruction_set not in instruction_sets():
-            raise ValueError(
-                f"instruction_set is {self.instruction_set!r}, this processor has "
-                f"{', '.join(instruction_sets())}; go on where the project was begun, or set WAVETREE_ISA to "
-                "one of these, with which everything is computed anew."
-            )
+    @property
+    def time_axis(self) -> TimeAxis:
+        """The time steps."""
+        return TimeAxis(self.start_time_in_seconds, self.time_step_in_seconds, self.n_steps)
+
+    def records(self) -> EventRecords:
+        """Return the map from the records of `simulation` to those of the event's receivers.
+
+        Raises
+        ------
+        ValueError
+            If a transducer's delay is longer than the records.
+        """
+        sampling = RecordSampling.of(self.waveform_simulation_configuration, self.time_axis)
+        return EventRecords(self.event.receivers, sampling.axis)
+
+    def simulation(self, threads: int = 1, core: Core | None = None) -> Simulation:
+        """Return the simulation, ready to run, with the points of transducers as receivers.
+
+        See `core`, of which one may be given.
+        """
         sources: tuple[Any, ...] = self.event.sources
         wavelets = self.wavelet if len(self.wavelet) > 1 else self.wavelet * len(sources)
         if len(wavelets) != len(sources):
@@ -159,21 +235,20 @@ class ForwardTask(Configuration):
                 f"wavelet has {len(wavelets)} entries, but {self.event.event_name} has "
                 f"{len(sources)} sources; give one, or one per source."
             )
-        mesh = _MESHES.get(self.mesh_digest, self._read_mesh)
         return Simulation(
-            mesh,
+            _MESHES.get(self.mesh_digest, self._read_mesh),
             [
                 source if source.source_time_function else replace(source, source_time_function=wavelet)
                 for source, wavelet in zip(sources, wavelets, strict=True)
             ],
-            self.event.receivers,
+            self.event.points,
             self.waveform_simulation_configuration,
             self.boundary_conditions,
-            time_axis=TimeAxis(self.start_time_in_seconds, self.time_step_in_seconds, self.n_steps),
+            time_axis=self.time_axis,
             threads=threads,
             event_name=str(self.event.event_name),
             instruction_set=self.instruction_set,
-            core=self._core(mesh, threads),
+            core=core or self.core(threads),
         )
 
     def _read_mesh(self) -> Mesh:
@@ -185,16 +260,30 @@ class ForwardTask(Configuration):
             )
         return mesh
 
-    def _core(self, mesh: Mesh, threads: int) -> Core:
-        """The compiled simulation, which has no state: runs of events with one model share it."""
+    def core(self, threads: int = 1) -> Core:
+        """Return the compiled simulation, which has no state: runs of events with one model share it.
+
+        Raises
+        ------
+        ValueError
+            If the processor lacks the kernel set.
+        """
+        if self.instruction_set not in instruction_sets():
+            raise ValueError(
+                f"instruction_set is {self.instruction_set!r}, this processor has "
+                f"{', '.join(instruction_sets())}; go on where the project was begun, or set WAVETREE_ISA to "
+                "one of these, with which everything is computed anew."
+            )
         precision = self.waveform_simulation_configuration.precision
         conditions = tuple(condition.digest() for condition in self.boundary_conditions)
 
         def make() -> Core:
+            mesh = _MESHES.get(self.mesh_digest, self._read_mesh)
             own = medium(mesh, mesh.tensor_order)
-            return make_core(own, self.boundary_conditions, precision, threads, self.instruction_set)
+            how = (precision, threads, self.instruction_set, self.events_in_lanes)
+            return make_core(own, self.boundary_conditions, *how)
 
-        key = (self.mesh_digest, conditions, precision, threads, self.instruction_set)
+        key = (self.mesh_digest, conditions, precision, threads, self.instruction_set, self.events_in_lanes)
         return _CORES.get(key, make, lambda core: core.compiled.memory_in_bytes <= _SHARED_CORE_BYTES)
 
 
@@ -238,17 +327,46 @@ class AdjointTask(Configuration):
 
     def run(self, folder: Path, control: Any, threads: int = 1) -> None:
         """Compute the derivative by every parameter (nelem, n_nodes) and write it into a folder."""
+        simulation = self.restored(threads, control)
+        self.write(folder, simulation.derivative(self.adjoint_sources(), control))
+
+    def adjoint_sources(self) -> dict[str, np.ndarray]:
+        """Return the adjoint sources of the simulation's receivers, by field."""
+        of_records, _ = read_arrays(self.adjoint_source_file)
+        return self.forward.records().spread(of_records)
+
+    def write(self, folder: Path, derivative: dict[str, np.ndarray]) -> None:
+        """Write the derivative by every parameter (nelem, n_nodes) into a folder."""
+        write_arrays(folder / self.outputs[0], derivative, durability="whole")
+
+    @property
+    def group(self) -> str | None:
+        """Tasks of the same group can run as one; None for one that runs by itself."""
+        forward = self.forward.group
+        return None if forward is None else content_digest([self.kind, forward])
+
+    @property
+    def group_size(self) -> int:
+        """Most tasks that can run as one."""
+        return self.forward.group_size
+
+    def run_group(
+        self, tasks: Sequence[AdjointTask], folders: Sequence[Path], control: Any, threads: int = 1
+    ) -> Errors:
+        """Compute tasks of this one's group; see `wavetree.simulation.task_group.run_adjoint_group`."""
+        return run_adjoint_group(tasks, folders, control, threads)
+
+    def restored(self, threads: int, control: Any, core: Core | None = None) -> Simulation:
+        """Return the simulation with its wavefield; one that a loss of power has damaged is computed again.
+
+        Raises
+        ------
+        ValueError
+            If the forward task keeps no wavefield, or its file is not there.
+        """
         plan = self.forward.storage
         if plan is None:
             raise ValueError(f"{self.forward.label} stores no wavefield; give it a storage plan.")
-        simulation = self.forward.simulation(threads)
-        self._restore(simulation, plan, control)
-        adjoint_sources, _ = read_arrays(self.adjoint_source_file)
-        derivative = simulation.derivative(adjoint_sources, control)
-        write_arrays(folder / self.outputs[0], derivative, durability="whole")
-
-    def _restore(self, simulation: Simulation, plan: StoragePlan, control: Any) -> None:
-        """Give the simulation its wavefield; one that a loss of power has damaged is computed again."""
         file = Path(self.forward_folder) / self.forward.outputs[1]
         try:
             stored, _ = read_arrays(file)
@@ -257,6 +375,9 @@ class AdjointTask(Configuration):
                 raise
             _log.warning("The wavefield of %s is computed again: %s", self.forward.label, error)
             file.unlink(missing_ok=True)
-            simulation.run(plan, control)
-        else:
-            simulation.restore(stored, plan)
+            again = self.forward.simulation(threads)
+            again.run(plan, control)
+            stored = again.stored
+        simulation = self.forward.simulation(threads, core)
+        simulation.restore(stored, plan)
+        return simulation

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from wavetree.mesh import Mesh
+from wavetree.ranks import Ranks
 from wavetree.simulation import dispersion
 from wavetree.simulation.boundary import BoundaryCondition
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
-from wavetree.simulation.core import make_core
+from wavetree.simulation.core import make_core_over_ranks
 from wavetree.survey.stf import SourceTimeFunction
 
 __all__ = ["TimeAxis", "check_receiver_time_axis", "computed_steps", "maximum_time_step", "resolve"]
@@ -62,15 +63,24 @@ def computed_steps(axis: TimeAxis, filtered: bool) -> int:
     return axis.n_samples + (dispersion.margin(axis.n_samples) if filtered else 0)
 
 
-def maximum_time_step(mesh: Mesh, boundary_conditions: Iterable[BoundaryCondition] = ()) -> float:
+def maximum_time_step(
+    mesh: Mesh, boundary_conditions: Iterable[BoundaryCondition] = (), ranks: Ranks | None = None
+) -> float:
     """Return the largest stable time step of central differences on a mesh [s].
+
+    Parameters
+    ----------
+    mesh, boundary_conditions
+        What is simulated.
+    ranks
+        The ranks that share the elements, all of which must call; None for this process alone.
 
     Notes
     -----
     dt_max = 2 / sqrt(λ_max(M⁻¹K)), the eigenvalue from a few Lanczos steps on the operator itself, with
     the residual norm and a margin of 1 % added so that it is an upper bound. Always in double precision.
     """
-    core = make_core(mesh, tuple(boundary_conditions), "float64", threads=1)
+    core = make_core_over_ranks(mesh, boundary_conditions, "float64", 1, None, ranks)
     return _MISSED * float(core.compiled.maximum_time_step())
 
 
@@ -79,6 +89,7 @@ def resolve(
     source_time_functions: Iterable[SourceTimeFunction],
     configuration: WaveformSimulationConfiguration,
     boundary_conditions: Iterable[BoundaryCondition] = (),
+    ranks: Ranks | None = None,
 ) -> TimeAxis:
     """Return the time axis of a simulation.
 
@@ -92,6 +103,8 @@ def resolve(
         Time span and, if given, time step.
     boundary_conditions
         Conditions on the sides.
+    ranks
+        As for `maximum_time_step`.
 
     Raises
     ------
@@ -103,7 +116,7 @@ def resolve(
     -----
     Without a given step it is 0.9 of the largest stable one, rounded down to a whole number of steps.
     """
-    axis = _resolve(mesh, source_time_functions, configuration, boundary_conditions)
+    axis = _resolve(mesh, source_time_functions, configuration, boundary_conditions, ranks)
     check_receiver_time_axis(configuration, axis)
     return axis
 
@@ -128,6 +141,7 @@ def _resolve(
     source_time_functions: Iterable[SourceTimeFunction],
     configuration: WaveformSimulationConfiguration,
     boundary_conditions: Iterable[BoundaryCondition],
+    ranks: Ranks | None,
 ) -> TimeAxis:
     start = configuration.start_time_in_seconds
     if start is None:
@@ -138,7 +152,7 @@ def _resolve(
             f"end_time_in_seconds is {configuration.end_time_in_seconds:g}, but the wavelet starts at "
             f"{start:g} s; expected an end after the start."
         )
-    largest = maximum_time_step(mesh, boundary_conditions)
+    largest = maximum_time_step(mesh, boundary_conditions, ranks)
     step = configuration.time_step_in_seconds
     if step is None:
         n_steps = math.ceil(span / (_SAFETY * largest))

@@ -29,6 +29,8 @@ class DetachedSite(OuterSite):
         Folder for the queue, shared by all who use the site for a project.
     limits
         What the jobs may use together.
+    restart_interval_in_seconds
+        How often jobs leave from where to go on, should they be cut off [s]; None for never.
 
     Notes
     -----
@@ -39,8 +41,10 @@ class DetachedSite(OuterSite):
     look_seconds = 0.1
     wall_time_in_seconds = None
 
-    def __init__(self, name: str, home: Path, limits: Limits) -> None:
-        super().__init__()
+    def __init__(
+        self, name: str, home: Path, limits: Limits, restart_interval_in_seconds: float | None = None
+    ) -> None:
+        super().__init__(restart_interval_in_seconds)
         self.name = name
         self._host = socket.gethostname()
         # Process numbers mean nothing to other machines that see the same folder.
@@ -71,7 +75,7 @@ class DetachedSite(OuterSite):
                 # The folder names the place in the queue, so that is reserved first: until it is taken, the
                 # job counts as lost.
                 place = {"host": self._host, "queue": self._pool.reserve()}
-                found = JobFolder.write(job, self.name, place)
+                found = JobFolder.write(self._restartable(job), self.name, place)
                 self._pool.put(place["queue"], job.folder, job.threads, job.memory_in_bytes)
                 self._jobs[job.key] = found
                 self._ended.pop(job.key, None)

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wavetree.errors import Cancelled, ProjectError
-from wavetree.sites.folder import STATUS, TERMINATED, write_json
-from wavetree.sites.once import run_once
-from wavetree.sites.protocol import Job, JobControl
+from wavetree.errors import Cancelled, ProjectError, SimulationFailed
+from wavetree.sites.folder import STATUS, TERMINATED, StoredTask, write_json
+from wavetree.sites.once import run_group_once, run_once
+from wavetree.sites.protocol import GroupTask, Job, JobControl
 
 __all__ = ["Execution", "Outcome"]
 
@@ -58,11 +58,12 @@ class Execution:
         self.started: float | None = None
         self._timed_out = False
         self._n_done = 0
+        self._together = False
 
     @property
     def progress(self) -> float:
         """The part of the job that is done, 0 to 1."""
-        n = len(self.job.work)
+        n = 1 if self._together else len(self.job.work)
         within = float(self.control.progress) if self._n_done < n else 0.0
         return min(1.0, (self._n_done + within) / n)
 
@@ -72,6 +73,7 @@ class Execution:
         self.started = time.time()
         try:
             job.folder.mkdir(parents=True, exist_ok=True)
+            _leave_word(job)
             with _job_log(job) as lines, self._time_limit():
                 try:
                     self._run_tasks()
@@ -88,9 +90,35 @@ class Execution:
         return outcome
 
     def _run_tasks(self) -> None:
+        if tasks := self._group():
+            self._together = True
+            self._run_group(tasks)
+            return
         for one in self.job.work:
             run_once(one.task, one.folder, self.control, self.job.threads)
             self._n_done += 1
+
+    def _group(self) -> list[GroupTask]:
+        """The tasks if there are several and all of one group; else none."""
+        if len(self.job.work) == 1:
+            return []
+        try:
+            tasks = [
+                one.task.load() if isinstance(one.task, StoredTask) else one.task for one in self.job.work
+            ]
+        except ValueError:
+            return []  # one is damaged: those before it have their turn
+        grouped = [task for task in tasks if isinstance(task, GroupTask)]
+        groups = {task.group for task in grouped}
+        return grouped if len(groups) == 1 and None not in groups and len(grouped) == len(tasks) else []
+
+    def _run_group(self, tasks: list[GroupTask]) -> None:
+        failed = run_group_once(tasks, [one.folder for one in self.job.work], self.control, self.job.threads)
+        self._n_done = 1
+        if failed:
+            text = "\n".join(f"{task.label}: {error}" for task, error in failed)
+            bad = all(isinstance(error, (ValueError, ProjectError)) for _, error in failed)
+            raise (ValueError if bad else SimulationFailed)(text) from failed[0][1]
 
     def _judge(self, error: BaseException) -> Outcome:
         if self._timed_out:
@@ -138,6 +166,15 @@ class Execution:
             "process": os.getpid(),
         }
         write_json(self.job.folder / STATUS, content | known)
+
+
+def _leave_word(job: Job) -> None:
+    """Say in the logs of tasks that run in the job of another's folder where to look."""
+    for one in job.work:
+        if one.folder != job.folder:
+            one.folder.mkdir(parents=True, exist_ok=True)
+            with (one.folder / "log.txt").open("a", encoding="utf-8") as lines:
+                lines.write(f"in the job of {job.label}, see {job.folder / 'log.txt'}, {time.ctime()}\n")
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from typing import Any
 
 import wavetree.config
 from wavetree.process import is_alive
-from wavetree.sites.protocol import Job, JobStatus, Work
+from wavetree.sites.protocol import Job, JobStatus, RestartableTask, Work
 
 __all__ = [
     "CANCEL",
@@ -45,6 +45,8 @@ JOB, TASKS, PROGRESS, STATUS, CANCEL = (
 
 # A process on another host cannot be asked whether it lives: this many seconds without a sign say no.
 _STALE_SECONDS = 120.0
+
+_LIMITS = ("threads", "wall_time_in_seconds", "memory_in_bytes", "restart_interval_in_seconds")
 
 
 def write_json(path: Path, content: dict[str, Any], indent: int | None = 1) -> None:
@@ -91,12 +93,15 @@ class StoredTask:
         The file's content must be of this one.
     outputs
         Files that exist once it is done.
+    restart_interval_in_seconds
+        See `wavetree.sites.protocol.Job`.
     """
 
     file: Path
     index: int
     submission: str
     outputs: tuple[str, ...]
+    restart_interval_in_seconds: float | None = None
 
     def load(self) -> Any:
         """Return the task; ValueError where it is lost, or not valid."""
@@ -107,12 +112,16 @@ class StoredTask:
 
     def run(self, folder: Path, control: Any, threads: int = 1) -> None:
         """Compute and write the outputs into `folder`, each complete or not at all."""
-        self.load().run(folder, control, threads=threads)
+        task, interval = self.load(), self.restart_interval_in_seconds
+        if interval is not None and isinstance(task, RestartableTask):
+            task.resume(folder, control, threads, interval)
+        else:
+            task.run(folder, control, threads=threads)
 
 
 @dataclass(frozen=True)
 class JobFolder:
-    """A job that another process runs, as its folder has it.
+    """A job that another process runs, as its folder has it; folders of further tasks lead to it.
 
     Attributes
     ----------
@@ -144,28 +153,37 @@ class JobFolder:
             "key": job.key,
             "label": job.label,
             "work": work,
-            "threads": job.threads,
-            "wall_time_in_seconds": job.wall_time_in_seconds,
-            "memory_in_bytes": job.memory_in_bytes,
+            **{name: getattr(job, name) for name in _LIMITS},
         }
         job.folder.mkdir(parents=True, exist_ok=True)
         # Without indents, for they are long, and ten times faster to write so.
         write_json(job.folder / TASKS, {"submission": made.submission, "tasks": tasks}, indent=None)
         write_json(job.folder / JOB, content)
+        for one in job.work:
+            if one.folder != job.folder:
+                one.folder.mkdir(parents=True, exist_ok=True)
+                write_json(one.folder / JOB, {"job": os.fspath(job.folder)})
         return made
 
     @classmethod
     def read(cls, folder: Path) -> JobFolder | None:
         """Return what was written down in a folder; None if nothing was."""
         said = read_json(folder / JOB)
+        home = Path(said.get("job", folder))
+        if home != folder:
+            found = read_json(home / JOB)
+            # That job may have been submitted again since, without this task.
+            said = found if os.fspath(folder) in [one["folder"] for one in found.get("work", [])] else {}
         if not said:
             return None
-        work = tuple(
-            Work(StoredTask(folder / TASKS, k, said["submission"], tuple(w["outputs"])), Path(w["folder"]))
-            for k, w in enumerate(said["work"])
+        limits = {name: said[name] for name in _LIMITS if name in said}
+        interval = limits.get("restart_interval_in_seconds")
+        tasks = (
+            StoredTask(home / TASKS, k, said["submission"], tuple(one["outputs"]), interval)
+            for k, one in enumerate(said["work"])
         )
-        names = ("key", "label", "threads", "wall_time_in_seconds", "memory_in_bytes")
-        job = Job(folder=folder, work=work, **{name: said[name] for name in names})
+        work = tuple(Work(task, Path(one["folder"])) for task, one in zip(tasks, said["work"], strict=True))
+        job = Job(said["key"], said["label"], home, work, **limits)
         return cls(job, said["submission"], said["site"], said["place"])
 
     @property

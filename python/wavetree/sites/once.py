@@ -6,14 +6,14 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from wavetree.errors import Cancelled
-from wavetree.sites.protocol import Task
+from wavetree.sites.protocol import GroupTask, Task
 
-__all__ = ["LOCK", "has_outputs", "run_once"]
+__all__ = ["LOCK", "has_outputs", "run_group_once", "run_once"]
 
 LOCK = ".lock"
 """File in a task's folder whose lock is held by the process that computes the task."""
@@ -24,6 +24,22 @@ def run_once(task: Task, folder: Path, control: Any, threads: int) -> None:
     with _exclusive(folder, control):
         if not has_outputs(task, folder):
             task.run(folder, control, threads=threads)
+
+
+def run_group_once(
+    tasks: Sequence[GroupTask], folders: Sequence[Path], control: Any, threads: int
+) -> list[tuple[GroupTask, Exception]]:
+    """Run those tasks of one group whose outputs are not there; return those that failed, with errors."""
+    with contextlib.ExitStack() as held:
+        for folder in sorted(folders):  # everybody in the same order, so that nobody waits in a circle
+            held.enter_context(_exclusive(folder, control))
+        pairs = zip(tasks, folders, strict=True)
+        missing = [(task, folder) for task, folder in pairs if not has_outputs(task, folder)]
+        if not missing:
+            return []
+        chosen, places = [task for task, _ in missing], [folder for _, folder in missing]
+        errors = chosen[0].run_group(chosen, places, control, threads=threads)
+        return [(task, error) for task, error in zip(chosen, errors, strict=True) if error is not None]
 
 
 def has_outputs(task: Task, folder: Path) -> bool:

@@ -20,7 +20,10 @@ from pathlib import Path
 from wavetree.process import is_alive, module_places, name_process
 from wavetree.sites.folder import read_json, write_json
 
-__all__ = ["Limits", "Pool"]
+__all__ = ["LIMITS", "Limits", "Pool"]
+
+LIMITS = "limits.json"
+"""File in the folder of a queue that says what its jobs may use."""
 
 # The next job may come soon: imports, and meshes that are in a worker's memory, are worth a short wait.
 _LINGER_SECONDS = 3.0
@@ -53,13 +56,19 @@ class Pool:
         """What the workers print, nothing as a rule."""
         return self.home / "workers.log"
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job waits and no worker lives, as far as can be told from this machine."""
+        workers = [read_json(path) for path in self._workers.glob("[0-9]*")]
+        return not any(self._queue.glob("[0-9]*")) and all(is_alive(one) is False for one in workers if one)
+
     # What those do who have jobs
 
     def set_limits(self, limits: Limits) -> None:
         """Say what the jobs may use; it counts for those that have not begun."""
         for folder in (self._queue, self._taken, self._workers):
             folder.mkdir(parents=True, exist_ok=True)
-        write_json(self.home / "limits.json", dict(vars(limits)))
+        write_json(self.home / LIMITS, dict(vars(limits)))
 
     def reserve(self) -> str:
         """Return the name of a place at the end of the queue."""
@@ -167,7 +176,7 @@ class Pool:
             yield
 
     def _limits(self) -> Limits:
-        return Limits(**read_json(self.home / "limits.json"))
+        return Limits(**read_json(self.home / LIMITS))
 
     def _register(self, process: int) -> None:
         write_json(self._workers / str(process), name_process(process))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Control", "Job", "JobControl", "JobStatus", "Site", "Task", "Work"]
+__all__ = [
+    "Control",
+    "GroupTask",
+    "Job",
+    "JobControl",
+    "JobStatus",
+    "RestartableTask",
+    "Site",
+    "Task",
+    "Work",
+]
 
 
 class Task(Protocol):
@@ -19,6 +29,36 @@ class Task(Protocol):
 
     def run(self, folder: Path, control: Any, threads: int = 1) -> None:
         """Compute and write the outputs into `folder`, each complete or not at all."""
+
+
+@runtime_checkable
+class GroupTask(Task, Protocol):
+    """A task that can be done together with others."""
+
+    @property
+    def group(self) -> str | None:
+        """Tasks of the same group can be done together; None for one that is done by itself."""
+
+    @property
+    def group_size(self) -> int:
+        """Most tasks that can be done together."""
+
+    @property
+    def label(self) -> str:
+        """What users read."""
+
+    def run_group(
+        self, tasks: Sequence[Any], folders: Sequence[Path], control: Any, threads: int = 1
+    ) -> list[Exception | None]:
+        """Compute tasks of this one's group, each as `run` does, and return the error of each that failed."""
+
+
+@runtime_checkable
+class RestartableTask(Protocol):
+    """A task that can go on from where an earlier attempt was cut off."""
+
+    def resume(self, folder: Path, control: Any, threads: int, restart_interval_in_seconds: float) -> None:
+        """As `Task.run`, but from where an earlier attempt was cut off; leave that so often [s]."""
 
 
 class JobControl(Protocol):
@@ -58,7 +98,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Job:
-    """What a site runs as one: tasks, one after the other.
+    """What a site runs as one: tasks of one group together, others one after the other.
 
     Parameters
     ----------
@@ -76,6 +116,8 @@ class Job:
         The job is stopped, and has failed, when it takes longer; None for no limit.
     memory_in_bytes
         What it will need, as far as is known.
+    restart_interval_in_seconds
+        A task that can go on from where it was cut off leaves that so often [s]; None for never.
     """
 
     key: str
@@ -85,6 +127,7 @@ class Job:
     threads: int = 1
     wall_time_in_seconds: float | None = None
     memory_in_bytes: int = 0
+    restart_interval_in_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ __all__ = ["LocalSettings", "SiteSettings", "SlurmSettings", "default_sites", "r
 
 _Name = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
 _Words = tuple[Annotated[str, Field(min_length=1)], ...]
+_RESTART_SECONDS = 300.0
 
 
 @configuration
@@ -39,6 +40,9 @@ class LocalSettings(Configuration):
     processes
         "always" runs simulations in processes that go on when the program ends, "never" in threads of the
         program, "auto" in processes if they are likely to take more than 10 s.
+    restart_interval_in_seconds
+        How often a forward run in a process of its own writes down how far it is, so that one that is cut off
+        goes on from there; None for never.
     """
 
     name: _Name = "local"
@@ -46,6 +50,7 @@ class LocalSettings(Configuration):
     cores: PositiveInt | None = None
     memory_in_bytes: PositiveInt | None = None
     processes: Literal["auto", "always", "never"] = "auto"
+    restart_interval_in_seconds: PositiveFloat | None = _RESTART_SECONDS
 
     @property
     def summary(self) -> str:
@@ -80,6 +85,9 @@ class SlurmSettings(Configuration):
         Slurm is not asked more often than this.
     jobs_per_array
         Most jobs in one job array, at most the MaxArraySize of the cluster.
+    restart_interval_in_seconds
+        How often a forward run writes down how far it is, so that one that is cut off goes on from there;
+        None for never.
 
     Examples
     --------
@@ -101,6 +109,7 @@ class SlurmSettings(Configuration):
     wall_time_in_seconds_per_job: PositiveFloat | None = None
     poll_interval_in_seconds: PositiveFloat = 10.0
     jobs_per_array: PositiveInt = 1000
+    restart_interval_in_seconds: PositiveFloat | None = _RESTART_SECONDS
 
     @property
     def summary(self) -> str:

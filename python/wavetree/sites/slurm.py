@@ -20,7 +20,10 @@ from wavetree.sites.protocol import Job, JobStatus
 from wavetree.sites.settings import SlurmSettings
 from wavetree.sites.slurm_commands import Member
 
-__all__ = ["SlurmSite"]
+__all__ = ["MEMBERS", "SlurmSite"]
+
+MEMBERS = "members"
+"""File in the folder of a job array with the folder of every job in it, a line each."""
 
 # Files that a node has written may be seen here later than Slurm says that the job has ended.
 _GRACE_SECONDS = 3.0
@@ -58,7 +61,7 @@ class SlurmSite(OuterSite):
     look_seconds = 0.5
 
     def __init__(self, settings: SlurmSettings, home: Path) -> None:
-        super().__init__()
+        super().__init__(settings.restart_interval_in_seconds)
         self.name = settings.name
         self.wall_time_in_seconds = settings.wall_time_in_seconds_per_job
         self._settings = settings
@@ -121,10 +124,10 @@ class SlurmSite(OuterSite):
         try:
             folder.mkdir(parents=True)
             found = [
-                JobFolder.write(job, self.name, {"array": name, "index": index})
+                JobFolder.write(self._restartable(job), self.name, {"array": name, "index": index})
                 for index, job in enumerate(jobs)
             ]
-            (folder / "members").write_text("".join(f"{job.folder}\n" for job in jobs))
+            (folder / MEMBERS).write_text("".join(f"{job.folder}\n" for job in jobs))
             (folder / "script").write_text(self._script(folder))
         except OSError as error:
             raise ProjectError(
@@ -160,7 +163,7 @@ class SlurmSite(OuterSite):
         if places := module_places():
             lines.append(f"export PYTHONPATH={shlex.quote(places)}")
         lines += settings.commands
-        members = shlex.quote(str(folder / "members"))
+        members = shlex.quote(str(folder / MEMBERS))
         lines.append(f'folder=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" {members})')
         words = [*settings.launcher, settings.python or sys.executable, "-m", "wavetree.worker"]
         return "\n".join([*lines, f'exec {shlex.join(words)} "$folder"', ""])
@@ -217,7 +220,7 @@ class SlurmSite(OuterSite):
             )  # fmt: skip
         if state == "TIMEOUT":
             return found.fail(
-                "Slurm stopped it at its time limit; give more wall_time_in_seconds_per_job, it begins anew",
+                "Slurm stopped it at its time limit; give more wall_time_in_seconds_per_job",
                 repeatable=False,
             )
         output = self._home / found.place["array"] / f"{found.place['index']}.out"

@@ -62,8 +62,11 @@ class CoarseNodes:
 
 
 def _product(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The matrix product, summed in the same order by any number of threads, which BLAS does not promise."""
-    return np.asarray(np.einsum("en,nm->em", values, matrix))
+    """The matrix product, summed in the same order by any number of threads, which BLAS does not promise.
+
+    Elements side by side: the sums then run through memory along them.
+    """
+    return np.einsum("ne,nm->me", np.ascontiguousarray(values.T), matrix).T
 
 
 def _in_all_directions(along: np.ndarray, dim: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from wavetree.config import configuration
 from wavetree.mesh import Mesh
+from wavetree.ranks import Ranks
 from wavetree.smoothing.diffusion import Operator, diagonal_covariance, diffusion_operator
 from wavetree.smoothing.smoothing import Length, Lengths, Smoothing, length_by_axis
 
@@ -36,7 +37,9 @@ class ConstantSmoothing(Smoothing):
         return smoother(mesh, order, self.smoothing_lengths_in_meters[name], threads)
 
 
-def smoother(mesh: Mesh, order: int, length: Length, threads: int = 1) -> Operator:
+def smoother(
+    mesh: Mesh, order: int, length: Length, threads: int = 1, ranks: Ranks | None = None
+) -> Operator:
     """Return the smoothing operator of one standard deviation on the continuous nodes of a mesh.
 
     Parameters
@@ -49,6 +52,8 @@ def smoother(mesh: Mesh, order: int, length: Length, threads: int = 1) -> Operat
         Standard deviation σ [m], or one per axis of the mesh.
     threads
         Number of threads; it does not change the result.
+    ranks
+        As for `diffusion_operator`.
 
     Raises
     ------
@@ -57,4 +62,5 @@ def smoother(mesh: Mesh, order: int, length: Length, threads: int = 1) -> Operat
     """
     sigma = length_by_axis(length, mesh.dim)[:, None, None]
     shape = (mesh.dim, mesh.nelem, (order + 1) ** mesh.dim)
-    return diffusion_operator(mesh, order, diagonal_covariance(np.broadcast_to(sigma, shape)), threads)
+    covariance = diagonal_covariance(np.broadcast_to(sigma, shape))
+    return diffusion_operator(mesh, order, covariance, threads, ranks)

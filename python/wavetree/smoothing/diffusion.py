@@ -8,7 +8,9 @@ import numpy as np
 
 from wavetree import _core
 from wavetree.mesh import Mesh
+from wavetree.ranks import Ranks
 from wavetree.simulation.core import default_instruction_set
+from wavetree.simulation.share import SharedDofs, share_elements
 from wavetree.smoothing.coarse_nodes import CoarseNodes
 
 __all__ = ["Operator", "diagonal_covariance", "diffusion_operator"]
@@ -63,7 +65,28 @@ def diagonal_covariance(sigma: np.ndarray) -> np.ndarray:
     )
 
 
-def diffusion_operator(mesh: Mesh, order: int, covariance: np.ndarray, threads: int = 1) -> Operator:
+class _OverRanks:
+    """The smoothing of elements that ranks share: every rank gives and gets the whole field."""
+
+    def __init__(self, mesh: Mesh, order: int, covariance: np.ndarray, threads: int, ranks: Ranks) -> None:
+        share = share_elements(mesh, ranks)
+        connectivity = np.ascontiguousarray(mesh.connectivity[share.elements])
+        tensor = np.ascontiguousarray(0.5 * covariance[:, share.own])
+        self._compiled = _core.DiffusionOperator(
+            mesh.points, connectivity, mesh.shape_order, order, tensor, default_instruction_set(), threads,
+            share.compiled,
+        )  # fmt: skip
+        dofs, local = mesh.dof_map(order), np.asarray(self._compiled.element_dofs)
+        self._dofs = SharedDofs(ranks, dofs.element_dofs, dofs.n_dofs, share.partition.rank, local)
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Return the operator times a field (n_dofs,)."""
+        return self._dofs.gather(np.asarray(self._compiled.apply(self._dofs.scatter(values))))
+
+
+def diffusion_operator(
+    mesh: Mesh, order: int, covariance: np.ndarray, threads: int = 1, ranks: Ranks | None = None
+) -> Operator:
     """Return the smoothing operator with a covariance at every node.
 
     Parameters
@@ -77,6 +100,8 @@ def diffusion_operator(mesh: Mesh, order: int, covariance: np.ndarray, threads: 
         row by row: xx, xy, yy or xx, xy, xz, yy, yz, zz.
     threads
         Number of threads; it does not change the result.
+    ranks
+        The ranks that share the elements, all of which must call and apply; None for this process alone.
 
     Notes
     -----
@@ -95,11 +120,13 @@ def diffusion_operator(mesh: Mesh, order: int, covariance: np.ndarray, threads: 
             nodes = CoarseNodes(mesh, order, lower)
             if np.abs(nodes.ones - 1.0).max() <= _SAME_MASS:
                 coarse = nodes.sample(covariance)
-                return _OnCoarseNodes(nodes, _operator(mesh, lower, coarse, threads))
-    return _operator(mesh, order, covariance, threads)
+                return _OnCoarseNodes(nodes, _operator(mesh, lower, coarse, threads, ranks))
+    return _operator(mesh, order, covariance, threads, ranks)
 
 
-def _operator(mesh: Mesh, order: int, covariance: np.ndarray, threads: int) -> Operator:
+def _operator(mesh: Mesh, order: int, covariance: np.ndarray, threads: int, ranks: Ranks | None) -> Operator:
+    if ranks is not None:
+        return _OverRanks(mesh, order, covariance, threads, ranks)
     tensor = np.ascontiguousarray(0.5 * covariance)
     return _core.DiffusionOperator(
         mesh.points, mesh.connectivity, mesh.shape_order, order, tensor, default_instruction_set(), threads

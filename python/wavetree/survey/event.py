@@ -44,7 +44,8 @@ class Event(Configuration):
     sources
         One source, a collection, or a list of them.
     receivers
-        One receiver, a collection, or a list of them; no name may occur twice.
+        One receiver, a collection, or a list of them; no name may occur twice. Those that
+        `wavetree.survey.transducer.Transducer.receiver` makes record over their whole face.
     event_name
         Name of the event, used in file names; without it a name is made from the content, so that
         different events have different names.
@@ -92,6 +93,8 @@ class Event(Configuration):
     def resolve(self, mesh: SideSetMesh) -> Event:
         """Return the event with all sources and receivers at the places that they have on a mesh.
 
+        Of transducers these are their points.
+
         Raises
         ------
         ValueError
@@ -100,8 +103,13 @@ class Event(Configuration):
         return replace(
             self,
             sources=tuple(source.resolve(mesh) for source in self.sources),
-            receivers=tuple(receiver.resolve(mesh) for receiver in self.receivers),
+            receivers=tuple(point.resolve(mesh) for point in self.points),
         )
+
+    @property
+    def points(self) -> list[Receiver]:
+        """The receivers that a simulation has, in their order: of transducers all their points."""
+        return [point for receiver in self.receivers for point in receiver.points()]
 
     @property
     def receiver_names(self) -> list[str]:

@@ -12,12 +12,13 @@ from pydantic import BeforeValidator, model_validator
 
 from wavetree.config import Configuration, configuration
 from wavetree.survey.delay import Delayed
-from wavetree.survey.placement import listed
-from wavetree.survey.receiver.receiver import PointReceiver
+from wavetree.survey.placement import SideSetMesh, listed
+from wavetree.survey.receiver.cartesian import Point2D, Point3D
+from wavetree.survey.receiver.receiver import Code, Fields, PointReceiver, Receiver
 from wavetree.survey.source.source import PointSource
 from wavetree.survey.stf import SourceTimeFunction
 
-__all__ = ["Transducer", "joined", "linear_array"]
+__all__ = ["Transducer", "TransducerReceiver", "joined", "linear_array"]
 
 Numbers = Annotated[tuple[float, ...], BeforeValidator(listed)]
 Points = Annotated[tuple[tuple[float, ...], ...], BeforeValidator(listed)]
@@ -303,12 +304,99 @@ class Transducer(Configuration):
             for k, point in enumerate(self.points)
         ]
 
+    def receiver(self, fields: Sequence[str], network_code: str = "XX") -> TransducerReceiver:
+        """Return it as one receiver of an event of a project, whose record is that of the whole element.
+
+        Parameters
+        ----------
+        fields
+            What it records.
+        network_code
+            Network code.
+
+        Raises
+        ------
+        ValueError
+            If a field is unknown, or the transducer's name cannot be a station code.
+        """
+        return TransducerReceiver(self, network_code=network_code, fields=tuple(fields))
+
     def _check_kind(self, kind: type[PointSource] | type[PointReceiver]) -> None:
         if kind.dim != self.dim:
             raise ValueError(
                 f"transducer {self.name!r} has {self.dim} dimensions and a {kind.__name__} {kind.dim}; "
                 "expected as many."
             )
+
+
+@configuration
+class TransducerReceiver(Receiver):
+    """A transducer that records, as a receiver of an event.
+
+    Simulations record at its points; a project's tasks make one record of these, and take the adjoint source
+    of the record back to the points.
+
+    Parameters
+    ----------
+    transducer
+        The transducer; its name is the station code.
+    network_code
+        Network code.
+    fields
+        What it records; see `wavetree.survey.receiver.fields`.
+
+    Raises
+    ------
+    ValueError
+        If a field is unknown, or a code holds a dot, slash or blank.
+
+    Notes
+    -----
+    The record is Σ_k w_k u_k(t − τ_k); see `wavetree.data.transducer_records`.
+    """
+
+    transducer: Transducer
+    _: KW_ONLY
+    network_code: Code = "XX"
+    fields: Fields
+
+    @model_validator(mode="after")
+    def _check(self) -> TransducerReceiver:
+        self.points()  # a name that cannot be a station code is refused now
+        return self
+
+    @property
+    def dim(self) -> int:  # type: ignore[override]
+        """Number of space dimensions."""
+        return self.transducer.dim
+
+    @property
+    def station_code(self) -> str:  # type: ignore[override]
+        """Name of the transducer."""
+        return self.transducer.name
+
+    @property
+    def location_code(self) -> str:  # type: ignore[override]
+        """Empty: its points have location codes."""
+        return ""
+
+    @property
+    def location(self) -> tuple[float, ...]:
+        """The transducer's middle (dim,) [m], which stands for it in figures and files."""
+        return self.transducer.center
+
+    def points(self) -> tuple[Receiver, ...]:
+        """Return the points that a simulation records at."""
+        kind: Any = Point2D if self.dim == 2 else Point3D
+        return tuple(self.transducer.receivers(kind, self.fields, self.network_code))
+
+    def resolve(self, mesh: SideSetMesh) -> PointReceiver:
+        """Refuse to be one point: raise ValueError."""
+        raise ValueError(
+            f"receiver {self.name!r} is a transducer of {len(self.transducer.points)} points; expected "
+            "receivers at one place each: give a simulation its points() and make one record of theirs with "
+            "wavetree.data.transducer_records, or let a project do so."
+        )
 
 
 def joined(name: str, transducers: Iterable[Transducer]) -> Transducer:

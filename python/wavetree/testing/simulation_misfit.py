@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from wavetree.data.event_data import EventData
 from wavetree.errors import unknown_name
-from wavetree.misfit.configuration import MisfitConfiguration
 from wavetree.misfit.l2 import l2
 from wavetree.model.parameters import UNITS
 from wavetree.simulation.checkpoint_schedule import best_shape
@@ -19,6 +19,17 @@ from wavetree.simulation.storage_plan import StoragePlan, checkpoints_plan
 __all__ = ["SimulationMisfit", "exact_storage_plans"]
 
 Misfit = Callable[[np.ndarray, np.ndarray, float], tuple[float, np.ndarray]]
+
+
+@runtime_checkable
+class RecordsMisfit(Protocol):
+    """A misfit of all records of an event, such as a misfit configuration."""
+
+    def evaluate(
+        self, synthetic: EventData, observed: EventData
+    ) -> tuple[float, dict[str, np.ndarray], bool]:
+        """Return the misfit, the adjoint sources by field and whether the records are equal."""
+
 
 # A fluid in parameters of solids has several moduli that must agree within 1 %
 # (`wavetree.model.anisotropic.FLUID_TOLERANCE`).
@@ -57,7 +68,8 @@ class SimulationMisfit:
     misfit
         From synthetic and observed records (n_components, n_samples) of one receiver and the sampling rate
         [Hz] to the misfit and its adjoint source, summed over all receivers and fields, with observed
-        records in number and sampling those of the simulation; or a misfit configuration.
+        records in number and sampling those of the simulation; or a misfit of all records, such as a misfit
+        configuration.
     storage
         How the wavefield is kept, as for `Simulation.run`; the derivative is exact for 1, every step, and for
         `exact_storage_plans`.
@@ -93,7 +105,7 @@ class SimulationMisfit:
         self,
         simulation: Simulation,
         observed: EventData,
-        misfit: Misfit | MisfitConfiguration = l2,
+        misfit: Misfit | RecordsMisfit = l2,
         storage: int | StoragePlan = 1,
         parameters: Iterable[str] | None = None,
     ) -> None:
@@ -206,7 +218,7 @@ class SimulationMisfit:
 
     def _compare(self, synthetic: EventData) -> tuple[float, dict[str, np.ndarray]]:
         """The misfit of all receivers and fields, and the adjoint sources by field."""
-        if isinstance(self._misfit, MisfitConfiguration):
+        if isinstance(self._misfit, RecordsMisfit):
             return self._misfit.evaluate(synthetic, self._observed)[:2]
         total, adjoint_sources = 0.0, {}
         for field, records in synthetic.data.items():

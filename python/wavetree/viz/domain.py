@@ -64,7 +64,7 @@ def draw_positions(axes: Axes, events: Iterable[Event]) -> None:
     What stands on a side set is drawn where it was given; `Event.resolve` moves it to its place.
     """
     events = list(events)
-    receivers = {_place(receiver): None for event in events for receiver in event.receivers}
+    receivers = {_place(receiver): None for event in events for receiver in event.points}
     dot = {"marker": "o", "s": 9, "color": COLORS[0], "edgecolors": "white", "linewidths": 0.3}
     _draw_places(axes, list(receivers), "receiver", dot)
     sources = {(_place(s), *s.amplitudes.ravel().tolist()): s for event in events for s in event.sources}

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from scipy.ndimage import distance_transform_edt
 
 from wavetree.arrays import read_arrays, write_arrays
 from wavetree.model.base import Bounds, Model
@@ -232,6 +231,9 @@ def _filled(values: np.ndarray, missing: np.ndarray | None) -> np.ndarray:
     """Values with those that are missing replaced by the nearest ones, which gives them no say."""
     if missing is None:
         return values
+    # Few models have gaps, and its import takes a while.
+    from scipy.ndimage import distance_transform_edt
+
     nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
     return np.asarray(values[tuple(nearest)])
 

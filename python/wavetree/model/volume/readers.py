@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY
 from pathlib import Path
@@ -15,6 +14,7 @@ from wavetree.config import Configuration, configuration
 from wavetree.model.completion import Completion, complete
 from wavetree.model.volume.cartesian import GenericModel
 from wavetree.model.volume.grid import Grid
+from wavetree.segy import read_segy_file
 
 __all__ = ["BinaryLayout", "from_arrays", "from_binary", "from_segy", "read_binary", "read_segy"]
 
@@ -122,8 +122,6 @@ def from_segy(
 
     Raises
     ------
-    ImportError
-        If ObsPy is not installed.
     ValueError
         If a file is missing or damaged, or holds values of no medium.
     """
@@ -158,31 +156,10 @@ def read_segy(path: str | Path) -> np.ndarray:
 
     Raises
     ------
-    ImportError
-        If ObsPy is not installed.
     ValueError
-        If the file is missing, damaged, or its traces differ in length.
+        If the file is missing, damaged, or its traces differ in length; see `wavetree.segy`.
     """
-    path = _existing(path)
-    try:
-        segy = importlib.import_module("obspy.io.segy.segy")
-    except ImportError as error:
-        raise ImportError(
-            "SEG-Y files need ObsPy, which is not installed; install it with 'pip install wavetree[seismo]'."
-        ) from error
-    try:
-        traces = [trace.data for trace in segy._read_segy(str(path)).traces]
-    except Exception as error:  # ObsPy raises whatever it stumbles over
-        raise ValueError(
-            f"cannot read {str(path)!r} as SEG-Y: {error or type(error).__name__}; expected a whole "
-            "SEG-Y file."
-        ) from error
-    lengths = sorted({len(trace) for trace in traces})
-    if len(lengths) != 1:
-        raise ValueError(
-            f"file {str(path)!r} has traces of {lengths} samples; expected a section, all of one length."
-        )
-    return np.array(traces, dtype=np.float64)
+    return read_segy_file(path).samples
 
 
 def _read(

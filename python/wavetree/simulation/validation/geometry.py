@@ -127,7 +127,7 @@ def check_geometry(mesh: Mesh, events: Iterable[Event], name: str = "mesh") -> G
     for event in events:
         own = str(event.event_name)
         given += [(own, "source", str(k), source) for k, source in enumerate(event.sources)]
-        given += [(own, "receiver", receiver.name, receiver) for receiver in event.receivers]
+        given += [(own, "receiver", receiver.name, receiver) for receiver in event.points]
     placed = [_placed(mesh, point) for *_, point in given]
     media = _media(mesh, [location for _, location, _ in placed])
     points = []

@@ -65,6 +65,10 @@ class Receiver(Configuration):
         """Name, unique within an event: network, station and location code joined by dots."""
         return f"{self.network_code}.{self.station_code}.{self.location_code}"
 
+    def points(self) -> tuple[Receiver, ...]:
+        """Return the receivers that a simulation has for this one: itself, or the points of a transducer."""
+        return (self,)
+
     @abstractmethod
     def resolve(self, mesh: SideSetMesh) -> PointReceiver:
         """Return the same receiver at the place that it has on a mesh.

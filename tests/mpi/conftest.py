@@ -1,0 +1,104 @@
+"""Tests on several ranks: outside mpiexec a file starts itself there, once per number of ranks."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from wavetree.sites.mpiexec import Mpiexec, find_mpiexec
+
+# Set in the processes that mpiexec has started.
+INSIDE = "WAVETREE_TEST_RANKS"
+SECONDS = 600
+ALL = "--all-ranks"
+
+
+def launcher() -> Mpiexec:
+    """mpiexec, or the end of the test."""
+    found = find_mpiexec() if importlib.util.find_spec("mpi4py") else None
+    if found is None:
+        pytest.skip("needs mpi4py and an mpiexec: pip install '.[test]' brings both")
+    return found
+
+
+def start(n_ranks: int, words: list[str], seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
+    """Run a Python command line on ranks of one thread each."""
+    mpiexec = launcher()
+    environment = mpiexec.environment({**os.environ, "OMP_NUM_THREADS": "1", INSIDE: str(n_ranks)})
+    command = mpiexec.command(n_ranks, [sys.executable, *words])
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        output, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)  # the launcher ends its ranks, those in its group end with it
+        output, errors = process.communicate()
+        errors += f"\nended after {seconds:g} s"
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(ALL, action="store_true", help="run tests of ranks on 2, 3 and 4 of them")
+
+
+@functools.cache
+def outcome(file: str, n_ranks: int) -> subprocess.CompletedProcess[str]:
+    """Run the tests of a file that are for so many ranks, once for all of them."""
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    return start(n_ranks, ["-m", "pytest", *options, *(["--all-ranks"] if ALL in sys.argv else []), file])
+
+
+def is_for(item: pytest.Item, n_ranks: int) -> bool:
+    marker = item.get_closest_marker("ranks")
+    return marker is not None and (ALL in sys.argv or n_ranks in marker.args)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if INSIDE in os.environ:
+        items[:] = [item for item in items if is_for(item, int(os.environ[INSIDE]))]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    marker = pyfuncitem.get_closest_marker("ranks")
+    if marker is None or INSIDE in os.environ:
+        return None
+    for n_ranks in (2, 3, 4) if ALL in sys.argv else marker.args:
+        done = outcome(os.fspath(pyfuncitem.path), n_ranks)
+        passed = f"passed on all ranks: <{pyfuncitem.name}>" in done.stderr
+        assert passed, f"on {n_ranks} ranks:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return True
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Inside, say what all ranks have passed, and end them all when one has failed: the others would wait."""
+    if INSIDE not in os.environ:
+        return
+    from mpi4py import MPI
+
+    if report.failed:
+        print(f"rank {MPI.COMM_WORLD.Get_rank()}: {report.longreprtext}", file=sys.stderr, flush=True)
+        MPI.COMM_WORLD.Abort(1)
+    if report.when == "call" and report.passed:
+        MPI.COMM_WORLD.Barrier()
+        if MPI.COMM_WORLD.Get_rank() == 0:
+            # Not where the ranks' progress is written into the same lines.
+            print(f"passed on all ranks: <{report.nodeid.rpartition('::')[2]}>", file=sys.stderr, flush=True)
+
+
+@pytest.fixture
+def comm() -> Any:
+    """All ranks."""
+    from mpi4py import MPI
+
+    assert MPI.COMM_WORLD.Get_size() == int(os.environ.get(INSIDE, "1"))
+    return MPI.COMM_WORLD

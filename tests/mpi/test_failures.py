@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from on_ranks import start
 
-from conftest import start
 from simulations import medium_box, receivers, source
 from wavetree import Simulation
 from wavetree._core import Control

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import json
 import math
-import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from wavetree.benchmark import RanksRun, Settings, find_cases
 from wavetree.benchmark.cases import ORDER
 from wavetree.ranks import Ranks
 from wavetree.simulation.core import Core
+from wavetree.sites.mpiexec import find_mpiexec
 
 CASES = ("acoustic2d", "elastic2d", "acoustic3d", "elastic3d")
 # Elements per axis of one rank and of two, so that every rank has nearly the same number: to fit, to check.
@@ -272,10 +272,12 @@ def measure_here(arguments: Sequence[str]) -> None:
 
 def launch(*arguments: object) -> list[dict[str, Any]]:
     """Run this file on two ranks and return what it prints."""
-    beside = Path(sys.executable).with_name("mpiexec")
-    mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec") or "mpiexec"
-    command = [mpiexec, "-n", "2", sys.executable, __file__, "here", *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    mpiexec = find_mpiexec()
+    if mpiexec is None:
+        raise SystemExit("there is no mpiexec; pip install mpich brings one")
+    command = mpiexec.command(2, [sys.executable, __file__, "here", *map(str, arguments)])
+    environment = mpiexec.environment()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return list(json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -252,9 +252,13 @@ class SimulationFloat32:
         values: numpy.typing.NDArray[numpy.float32],
         velocity: bool = False,
     ) -> None: ...
-    def start(self, dt: typing.SupportsFloat | typing.SupportsIndex) -> StateFloat32:
+    def start(
+        self,
+        dt: typing.SupportsFloat | typing.SupportsIndex,
+        step: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> StateFloat32:
         """
-        A field at rest.
+        A field at rest, at a step.
         """
     def start_adjoint(
         self,
@@ -407,9 +411,13 @@ class SimulationFloat64:
         values: numpy.typing.NDArray[numpy.float64],
         velocity: bool = False,
     ) -> None: ...
-    def start(self, dt: typing.SupportsFloat | typing.SupportsIndex) -> StateFloat64:
+    def start(
+        self,
+        dt: typing.SupportsFloat | typing.SupportsIndex,
+        step: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> StateFloat64:
         """
-        A field at rest.
+        A field at rest, at a step.
         """
     def start_adjoint(
         self,

@@ -8,7 +8,6 @@ import importlib.util
 import os
 import platform
 import shlex
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from json import dumps
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import wavetree
-from wavetree.errors import WavetreeError
+from wavetree.errors import RankError, WavetreeError
 
 if TYPE_CHECKING:
     from wavetree.inversion.iteration import Iteration, IterationTree
@@ -324,10 +323,15 @@ def _names(text: str) -> list[str] | None:
 
 def _mpi() -> str:
     """What can be said without importing MPI, which may abort where its launcher is missing."""
-    launcher = shutil.which("mpiexec") or shutil.which("mpirun")
+    from wavetree.sites.mpiexec import find_mpiexec
+
     found = [f"mpi4py {_version('mpi4py')}" if importlib.util.find_spec("mpi4py") else "no mpi4py"]
-    found.append(f"launcher {launcher}" if launcher else "no launcher (mpiexec) on the path")
-    return f"{', '.join(found)}; simulations run in one process"
+    try:
+        launcher = find_mpiexec()
+        found.append(f"launcher {launcher.path} ({launcher.family})" if launcher else "no launcher (mpiexec)")
+    except RankError as error:
+        found.append(str(error))
+    return f"{', '.join(found)}; jobs of projects run in one process"
 
 
 def _version(package: str) -> str | None:

@@ -45,6 +45,11 @@ def is_alive(named: dict[str, Any]) -> bool | None:
     return bool(named["boot"] == boot and started is not None and started == named["started"])
 
 
+def machine_bytes() -> int:
+    """Return how much memory this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _start_time(process: int) -> str | None:
     """When a process of this machine was started, in clock ticks since the boot; None if it is not there."""
     try:

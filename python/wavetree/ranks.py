@@ -17,7 +17,7 @@ import numpy as np
 
 from wavetree.errors import RankError
 
-__all__ = ["Connection", "Ranks", "ranks_of", "warn_if_bound"]
+__all__ = ["Connection", "Ranks", "launched", "ranks_of", "warn_if_bound"]
 
 _TAG = 7077
 # How many processes a launcher says it has started; Slurm's for those that srun started.
@@ -163,7 +163,7 @@ def ranks_of(comm: Any, environment: Mapping[str, str] | None = None) -> Ranks |
     from mpi4py import MPI
 
     world = int(MPI.COMM_WORLD.Get_size())
-    _refuse_singletons(world, os.environ if environment is None else environment)
+    _refuse_singletons(world, environment)
     if comm.Get_size() == 1:
         return None
     return Ranks(comm)
@@ -181,20 +181,26 @@ def warn_if_bound(threads: int) -> None:
         )
 
 
-def _refuse_singletons(world: int, environment: Mapping[str, str]) -> None:
-    if world > 1:
-        return
-    for name, launcher in _LAUNCHERS.items():
-        started = environment.get(name, "")
-        if started.isdigit() and int(started) > 1:
-            from mpi4py import MPI
+def launched(environment: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    """Return how many processes a launcher says it has started, the variable that says so, and who it is."""
+    variables = os.environ if environment is None else environment
+    told = ((variables.get(name, ""), name, launcher) for name, launcher in _LAUNCHERS.items())
+    known = [(int(number), name, launcher) for number, name, launcher in told if number.isdigit()]
+    return max(known, default=(1, "", ""))
 
-            library = MPI.Get_library_version().split("\n")[0].strip("\0 ")
-            raise RankError(
-                f"{launcher} has started {started} processes ({name}={started}), but each is alone for the "
-                f"MPI that mpi4py has loaded ({library}); use that library's own mpiexec, or set "
-                "MPI4PY_LIBMPI to the library of this one; with srun say --mpi=pmi2 or --mpi=pmix."
-            )
+
+def _refuse_singletons(world: int, environment: Mapping[str, str] | None) -> None:
+    started, name, launcher = launched(environment)
+    if world > 1 or started < 2:
+        return
+    from mpi4py import MPI
+
+    library = MPI.Get_library_version().split("\n")[0].strip("\0 ")
+    raise RankError(
+        f"{launcher} has started {started} processes ({name}={started}), but each is alone for the MPI that "
+        f"mpi4py has loaded ({library}); use that library's own mpiexec, or set MPI4PY_LIBMPI to the library "
+        "of this one; with srun say --mpi=pmi2 or --mpi=pmix."
+    )
 
 
 @cache

@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def outcome(file: str, n_ranks: int) -> subprocess.CompletedProcess[str]:
     """Run the tests of a file that are for so many ranks, once for all of them."""
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    return start(n_ranks, ["-m", "pytest", *options, *(["--all-ranks"] if ALL in sys.argv else []), file])
+    return start(n_ranks, ["-m", "pytest", *options, *([ALL] if ALL in sys.argv else []), file])
 
 
 def is_for(item: pytest.Item, n_ranks: int) -> bool:

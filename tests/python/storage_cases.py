@@ -7,6 +7,7 @@ import functools
 import numpy as np
 
 from simulations import RHO, VP, relative
+from wavetree import _core
 from wavetree.mesh import box_mesh
 from wavetree.simulation.boundary import Absorbing
 from wavetree.simulation.configuration import WaveformSimulationConfiguration
@@ -78,3 +79,16 @@ def error_found(simulation: Simulation, plan: StoragePlan, adjoint: dict, full: 
     simulation.run(plan)
     gradient = simulation.derivative(adjoint)
     return max(relative(gradient[name], full[name]) for name in full)
+
+
+class CancelledAfter(_core.Control):
+    """A control that is cancelled after some looks at it."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._left = looks
+
+    @property
+    def cancelled(self) -> bool:
+        self._left -= 1
+        return self._left < 0

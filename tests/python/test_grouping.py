@@ -80,7 +80,7 @@ def test_groups_are_alike_and_as_large_as_can_be() -> None:
 
 
 def test_a_group_has_room_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grouping, "_machine_bytes", lambda: 100)
+    monkeypatch.setattr(grouping, "machine_bytes", lambda: 100)
     monkeypatch.setattr(grouping, "cost_of", lambda task: Cost(1.0, 15))
     tasks = [GroupedTask(name) for name in "abcd"]
     assert names(in_groups(tasks, lambda task: task)) == ["ab", "cd"], "at most 40 of 100 bytes"

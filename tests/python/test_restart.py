@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from projects import small_project
-from storage_cases import make
+from storage_cases import CancelledAfter, make
 from wavetree import _core
 from wavetree.arrays import read_arrays
 from wavetree.errors import Cancelled, ProjectError
@@ -26,19 +26,6 @@ from wavetree.simulation.task import ForwardTask
 
 SMALL: dict[str, Any] = {"n": 6, "periods": 2, "precision": "float32"}
 NEVER = 1e9
-
-
-class CancelledAfter(_core.Control):
-    """A control that is cancelled after some looks at it."""
-
-    def __init__(self, looks: int) -> None:
-        super().__init__()
-        self._left = looks
-
-    @property
-    def cancelled(self) -> bool:
-        self._left -= 1
-        return self._left < 0
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from storage_cases import make
-from wavetree import _core
+from storage_cases import CancelledAfter, make
 from wavetree.arrays import read_arrays, write_arrays
 from wavetree.errors import Cancelled
 from wavetree.simulation.configuration import WavefieldCompression
@@ -28,19 +27,6 @@ def expect_same(gradient: dict, expected: dict) -> None:
     for name, values in expected.items():
         assert np.abs(values).max() > 0
         np.testing.assert_array_equal(gradient[name], values)
-
-
-class CancelledAfter(_core.Control):
-    """A control that is cancelled after some looks at it."""
-
-    def __init__(self, looks: int) -> None:
-        super().__init__()
-        self._left = looks
-
-    @property
-    def cancelled(self) -> bool:
-        self._left -= 1
-        return self._left < 0
 
 
 def kept_bytes(simulation) -> int:

@@ -91,7 +91,7 @@ def test_an_interval_is_taken_as_it_is(run):
 
 def test_nothing_said_means_two_gigabytes_or_a_quarter_of_the_memory(run, monkeypatch):
     memory = 64 * 2**30
-    monkeypatch.setattr(storage_plan.os, "sysconf", lambda name: memory if name == "SC_PHYS_PAGES" else 1)
+    monkeypatch.setattr(storage_plan, "machine_bytes", lambda: memory)
     assert storage_plan.default_bytes() == 2 * 2**30
     assert plan_storage(run).scheme == "full"
     memory = 4 * (FULL - 1)

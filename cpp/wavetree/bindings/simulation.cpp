@@ -348,8 +348,10 @@ template <class Real>
 void bind_runs(py::class_<BoundSimulation<Real>>& bound) {
     using py::arg;
     using Bound = BoundSimulation<Real>;
-    bound.def(
-             "start", [](const Bound& b, double dt) { return b.sim().start(dt); }, arg("dt"), "A field at rest.")
+    bound
+        .def(
+            "start", [](const Bound& b, double dt, Index step) { return b.sim().start(dt, step); }, arg("dt"),
+            arg("step") = 0, "A field at rest, at a step.")
         .def(
             "start_adjoint",
             [](const Bound& b, double dt, Index n_steps) { return b.sim().start_adjoint(dt, n_steps); }, arg("dt"),

@@ -1,6 +1,7 @@
 #include "wavetree/mesh/halo.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -26,7 +27,11 @@ std::vector<char> Halo::owned(Index n_dofs) const {
 Halo make_halo(const Ranks* ranks, const HaloSetup& setup) {
     Halo halo{ranks, {}};
     if (!ranks) return halo;
-    std::map<Index, std::pair<Index, Index>> names;  // by dof of the elements: first element, node
+    using Name = std::pair<Index, Index>;  // first element, node
+    constexpr Index none = std::numeric_limits<Index>::max();
+    const auto last = std::max_element(setup.number.begin(), setup.number.end());
+    const Index n_dofs = last == setup.number.end() ? 0 : *last + 1;
+    std::vector<Name> names(static_cast<std::size_t>(n_dofs), {none, none});  // of shared dofs only
     std::map<int, std::vector<Index>> by_rank;
     const auto first_local = static_cast<Index>(setup.all.number.size() - setup.all.rank.size());
     const auto dof_at = [&](Index e, Index node) {
@@ -35,16 +40,13 @@ Halo make_halo(const Ranks* ranks, const HaloSetup& setup) {
     for (Index e : setup.ghosts)
         for (Index node = 0; node < setup.n_nodes; ++node)
             if (const Index dof = dof_at(e, node); dof >= 0) {
-                names.try_emplace(dof, setup.all.number[e], node);
+                names[dof] = std::min(names[dof], Name{setup.all.number[e], node});
                 by_rank[setup.all.rank[e - first_local]].push_back(dof);
             }
-    const auto name = [&](const std::vector<Index>& elements) {
-        for (Index e : elements)
-            for (Index node = 0; node < setup.n_nodes; ++node)
-                if (const auto it = names.find(dof_at(e, node)); it != names.end())
-                    it->second = std::min(it->second, {setup.all.number[e], node});
-    };
-    name(setup.ghosts), name(setup.elements);
+    for (Index e : setup.elements)
+        for (Index node = 0; node < setup.n_nodes; ++node)
+            if (Name& name = names[dof_at(e, node)]; name.first != none)
+                name = std::min(name, Name{setup.all.number[e], node});
     for (auto& [rank, dofs] : by_rank) {
         std::sort(dofs.begin(), dofs.end(), [&](Index a, Index b) { return names[a] < names[b]; });
         dofs.erase(std::unique(dofs.begin(), dofs.end()), dofs.end());

@@ -61,20 +61,22 @@ class Stiffness {
 
     // Whether other ranks have a value too.
     bool is_shared(Index value) const {
+        if (!shared_) return false;
         const Index place = place_of(value);
-        return shared_ && place >= numbering_.shared_begin() && place < numbering_.n_places();
+        return place >= numbering_.shared_begin() && place < numbering_.n_places();
     }
     // Adds to r what is not of K: to shared values before `apply` or `sweep`, which sum over ranks, to others after it;
-    // what comes at the wrong moment is passed over.
+    // what comes at the wrong moment is passed over, and false returned.
     enum class Moment { before, after };
-    void add(Real* r, Index value, double amount, Moment moment) const {
+    bool add(Real* r, Index value, double amount, Moment moment) const {
         const bool shared = is_shared(value);
-        if (shared != (moment == Moment::before)) return;
+        if (shared != (moment == Moment::before)) return false;
         if (shared) {
             const Index place = place_of(value);
             value += numbering_.first_copy(place) - place;  // lanes are elements
         }
         r[value] += static_cast<Real>(amount);
+        return true;
     }
 
     // r += K u. `u` needs its copies up to date (`spread`); those of r are zero before and after.

@@ -78,9 +78,14 @@ void Medium<Real>::hold_place(Index place) {
 
 template <class Real>
 void Medium<Real>::hold(const std::vector<Index>& dofs) {
-    std::vector<Index> places;
-    for (Index dof : dofs) places.push_back(stiffness_.numbering().place(dof));
-    for (Index place : on_any_rank(std::move(places))) hold_place(place);
+    for (Index place : on_any_rank(places(dofs))) hold_place(place);
+}
+
+template <class Real>
+std::vector<Index> Medium<Real>::places(const std::vector<Index>& dofs) const {
+    std::vector<Index> result;
+    for (Index dof : dofs) result.push_back(stiffness_.numbering().place(dof));
+    return result;
 }
 
 template <class Real>
@@ -134,7 +139,7 @@ void Medium<Real>::assemble(const MediumSetup& setup) {
     for (std::size_t i = 0; i < mass_.size(); ++i)
         if (!free_[i]) mass_[i] = 1.0;
     add_damping(setup);
-    hold_zero(dirichlet_dofs(geometry_, map_, setup.dirichlet));
+    for (Index place : on_any_rank(places(dirichlet_dofs(geometry_, map_, setup.dirichlet)))) free_[place] = 0;
     average_mass();
 }
 
@@ -170,13 +175,6 @@ void Medium<Real>::sum_shared_blocks() {
     sum_shared(n, by_place);
     for (std::size_t b = 0; b < block_place_.size(); ++b)
         std::copy_n(&by_place[block_place_[b] * n], n, &block_damping_[b * n]);
-}
-
-template <class Real>
-void Medium<Real>::hold_zero(const std::vector<Index>& dofs) {
-    std::vector<Index> places;
-    for (Index dof : dofs) places.push_back(stiffness_.numbering().place(dof));
-    for (Index place : on_any_rank(std::move(places))) free_[place] = 0;
 }
 
 template <class Real>

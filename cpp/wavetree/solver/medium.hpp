@@ -102,8 +102,8 @@ class Medium {
     // the damping of boundary nodes; the held places.
     using Moment = Stiffness<Real>::Moment;
     void add_force(Field<Real>& field, const Scheme<Real>& scheme, Index value, double force, Moment moment) const {
-        stiffness_.add(field.z.data(), value, -force, moment);
-        if (moment == Moment::before || stiffness_.is_shared(value)) return;
+        // Shared values are advanced once they are summed.
+        if (!stiffness_.add(field.z.data(), value, -force, moment) || moment == Moment::before) return;
         const auto& b = held_.empty() ? scheme.b : scheme.b_swept;
         field.u[value] += static_cast<Real>(b[stiffness_.place_of(value)] * force);
     }
@@ -139,11 +139,11 @@ class Medium {
     void assemble(const MediumSetup& setup);
     void add_damping(const MediumSetup& setup);
     void sum_shared_blocks();
-    void hold_zero(const std::vector<Index>& dofs);
     void average_mass();
     // values (n_places, n_each) ← sums over the ranks that share the place.
     void sum_shared(Index n_each, std::vector<double>& values) const;
-    // Places of these and of those that another rank names, ascending.
+    std::vector<Index> places(const std::vector<Index>& dofs) const;
+    // These and those that another rank names, ascending.
     std::vector<Index> on_any_rank(std::vector<Index> places) const;
     void number_blocks();
     void hold_place(Index place);

@@ -98,8 +98,9 @@ double Simulation<Real>::maximum_time_step() const
 }
 
 template <class Real>
-typename Simulation<Real>::State Simulation<Real>::start(double dt) const {
+typename Simulation<Real>::State Simulation<Real>::start(double dt, Index step) const {
     State state;
+    state.step = step;
     for (const auto& medium : media_) {
         state.fields.push_back(medium->rest());
         state.schemes.push_back(medium->scheme(dt));
@@ -109,8 +110,7 @@ typename Simulation<Real>::State Simulation<Real>::start(double dt) const {
 
 template <class Real>
 typename Simulation<Real>::State Simulation<Real>::start_adjoint(double dt, Index n_steps) const {
-    State state = start(dt);
-    state.step = n_steps;
+    State state = start(dt, n_steps);
     for (const auto& medium : media_) state.sums.push_back(medium->sums());
     return state;
 }

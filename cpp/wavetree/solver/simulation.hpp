@@ -60,7 +60,7 @@ class Simulation {
         double largest_size = 0.0;               // of it
         std::vector<GradientSums<Real>> sums{};  // of an adjoint run
     };
-    State start(double dt) const;
+    State start(double dt, Index step = 0) const;
     State start_adjoint(double dt, Index n_steps) const;
 
     // Rows of sources or receivers in one medium and field, with their samples (n_rows, stride), column n = step n.

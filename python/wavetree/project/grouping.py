@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from wavetree.process import machine_bytes
 from wavetree.project.task_state import Task
 from wavetree.simulation.cost import cost_of
 from wavetree.sites.protocol import GroupTask
@@ -50,8 +50,4 @@ def in_groups(entries: Iterable[Entry], task_of: Callable[[Entry], Task]) -> lis
 def _has_room(tasks: Sequence[Task], task: Task) -> bool:
     assert isinstance(task, GroupTask)
     memory = sum(cost_of(one).memory_in_bytes for one in (*tasks, task))
-    return len(tasks) < task.group_size and memory <= _MEMORY_SHARE * _machine_bytes()
-
-
-def _machine_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return len(tasks) < task.group_size and memory <= _MEMORY_SHARE * machine_bytes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import html
 import logging
-import os
 import sys
 from collections.abc import Iterable
 from functools import cached_property
@@ -29,6 +28,7 @@ from wavetree.project.simulations import Simulations
 from wavetree.project.sites import Sites
 from wavetree.project.store import Store
 from wavetree.project.waveforms import Waveforms
+from wavetree.ranks import launched
 from wavetree.simulation.speeds import SpeedTable
 from wavetree.simulation.task import make_control
 from wavetree.sites.settings import SiteSettings
@@ -298,9 +298,7 @@ def _refuse_many_ranks() -> None:
     """A project belongs to one process; several ranks would write over each other."""
     mpi = sys.modules.get("mpi4py.MPI")
     size = mpi.COMM_WORLD.size if mpi is not None else 1
-    # A script that mpiexec starts need not have imported MPI; launchers tell the size here.
-    told = [os.environ.get(name, "1") for name in ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")]
-    size = max([size, *(int(number) for number in told if number.isdigit())])
+    size = max(size, launched()[0])  # a script that mpiexec starts need not have imported MPI
     if size > 1:
         raise ProjectError(
             f"a project was opened by {size} MPI ranks; expected one: start the script without mpiexec, "

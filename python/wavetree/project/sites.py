@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from wavetree.errors import unknown_name
+from wavetree.process import machine_bytes
 from wavetree.simulation.cost import Cost
 from wavetree.sites.detached import DetachedSite
 from wavetree.sites.local import LocalSite, usable_cores
@@ -110,4 +110,4 @@ class Sites:
 
 
 def _memory() -> int:
-    return int(_MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return int(_MEMORY_SHARE * machine_bytes())

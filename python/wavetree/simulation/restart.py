@@ -88,8 +88,7 @@ class RestartFile:
             if self._path.exists():
                 _log.warning("The run begins anew: %s", error)
             return None
-        # Of the states that the core makes, only this one can be made at another step than 0.
-        state = compiled.start_adjoint(run.dt, step)
+        state = compiled.start(run.dt, step)
         compiled.load(state, values)
         self._step = step
         _log.info("It goes on from time step %d of %d.", step, run.n_samples)

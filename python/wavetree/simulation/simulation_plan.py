@@ -88,11 +88,13 @@ def core_bytes(core: Core) -> dict[str, int]:
     kept = [core.extended.source, *core.medium_mesh.to_arrays().values(), *coefficients]
     parameters = len(parameter_set(core.mesh).names) * core.extended.source.size
     n_values, n_coefficients = core.n_values, sum(array.size for array in coefficients)
-    own = [core.compiled.memory_in_bytes, sum(core.compiled.n_dofs(part) for part in range(len(core.parts)))]
-    compiled_bytes, n_dofs = core.over_ranks(np.array(own)).tolist()
+    # Every rank keeps the arrays of the whole.
+    n_bytes = core.compiled.memory_in_bytes + sum(array.nbytes for array in kept)
+    own = [n_bytes, sum(core.compiled.n_dofs(part) for part in range(len(core.parts)))]
+    memory, n_dofs = core.over_ranks(np.array(own)).tolist()
     sums = size * (n_coefficients - core.extended.source.size) + 16 * n_dofs + 2 * size * n_values
     return {
-        "memory_in_bytes": compiled_bytes + sum(array.nbytes for array in kept),
+        "memory_in_bytes": memory,
         "gradient_in_bytes": sums + 8 * (2 * n_coefficients + 3 * parameters),
         "snapshot_in_bytes": size * n_values,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
@@ -11,6 +10,7 @@ import numpy as np
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from wavetree.config import Configuration, configuration
+from wavetree.process import machine_bytes
 from wavetree.simulation.checkpoint_schedule import best_shape, recomputed_snapshots
 from wavetree.simulation.checkpoints import Checkpoints
 from wavetree.simulation.configuration import WavefieldCompression
@@ -225,8 +225,7 @@ def plan_storage(run: StoredRun, compression: WavefieldCompression | None = None
 
 def default_bytes() -> int:
     """Return how many bytes the field of one event may take if nothing is said."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(_DEFAULT_BYTES, int(_SHARE * memory))
+    return min(_DEFAULT_BYTES, int(_SHARE * machine_bytes()))
 
 
 def checkpoints_within(run: StoredRun, room: int) -> StoragePlan:

@@ -120,7 +120,7 @@ def do_forward_passes(passes: Sequence[ForwardPass]) -> dict[int, SimulationFail
         joined = _joined_forward(runs)
         joined.advance(state, joined.n_samples, stores)
 
-    _, errors = _try(passes, lambda: passes[0].run.start(), attempt)
+    _, errors = _try(passes, passes[0].run.start, attempt)
     return errors
 
 
@@ -140,7 +140,7 @@ def do_adjoint_passes(passes: Sequence[AdjointPass]) -> tuple[Any, dict[int, Sim
         runs = [one.run if lane in loud else _silent_adjoint(one) for lane, one in enumerate(passes)]
         _joined_adjoint(runs).go_back(state, 0, stores)
 
-    return _try(passes, lambda: passes[0].run.start(), attempt)
+    return _try(passes, passes[0].run.start, attempt)
 
 
 def _groups(simulations: Sequence[Simulation]) -> list[Sequence[Simulation]]:
